@@ -1,0 +1,1 @@
+"""Boxwright: from a fresh OS to a box that serves a large mixture-of-experts model."""

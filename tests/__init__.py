@@ -1,0 +1,1 @@
+"""Tests by cost: unit (pure), integration (fake fleets), lab (real systemd hosts)."""

@@ -1,0 +1,1 @@
+"""Tests of whole deploys on fake fleets and recorded outputs; no host is changed."""
