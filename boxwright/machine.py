@@ -1,0 +1,162 @@
+"""What a probe reports of one machine: frozen dataclasses of schema `boxwright.machine/1`.
+
+`None` means "not knowable now" (no driver yet, unreadable file), never a guess.
+Fields are those of the design, section 3; names carry their units.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+SCHEMA = "boxwright.machine/1"
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class MachineError(ValueError):
+    """A document that is not a machine report; the message names the first wrong field."""
+
+
+@dataclass(frozen=True)
+class Os:
+    """The operating system as /etc/os-release and the kernel give it."""
+
+    id: str
+    version_id: str
+    kernel: str
+    arch: str
+    glibc: str | None = None
+    codename: str | None = None
+    init: str | None = None  # "systemd" where systemd is running as pid 1
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """Online processors: `cores` are physical cores, `threads` logical CPUs."""
+
+    model: str
+    sockets: Count
+    cores: Count
+    threads: Count
+    flags: tuple[str, ...] = ()
+    performance_cores: int | None = None  # on hybrid processors only
+
+
+@dataclass(frozen=True)
+class NumaNode:
+    """One NUMA node directory; `cpus` is the kernel's list, such as `0-19,40-59`."""
+
+    node: Count
+    cpus: str
+    memory_mib: Count
+
+
+@dataclass(frozen=True)
+class Dimm:
+    """One memory module that is fitted."""
+
+    size_mib: Count
+    speed_mts: int | None = None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Host RAM."""
+
+    total_mib: Count
+    available_mib: Count
+    swap_mib: Count = 0
+    dimms: tuple[Dimm, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One display-class PCI function; name, VRAM and capability only once a driver answers."""
+
+    pci: str
+    id: str
+    subsystem: str | None = None
+    class_: Annotated[str, Field(alias="class")] = "0x030000"
+    driver: str | None = None
+    numa_node: int | None = None
+    link_speed_gts: float | None = None
+    link_width: int | None = None
+    name: str | None = None
+    vram_mib: int | None = None
+    compute_cap: str | None = None
+    vram_used_mib: int | None = None  # by any process; null without a driver
+    vram_used_by_service_mib: int | None = None  # of it, by our own service
+
+
+@dataclass(frozen=True)
+class Disk:
+    """One mounted file system that can hold files."""
+
+    mount: str
+    filesystem: str
+    size_mib: Count
+    free_mib: Count
+
+
+@dataclass(frozen=True)
+class Nvidia:
+    """NVIDIA driver state: version loaded in the kernel, version of the module on disk, flavour.
+
+    `flavour` is "open" or "proprietary", of the installed module if there is one, else of the
+    loaded one. `userspace` is the version of libnvidia-ml on disk.
+    """
+
+    loaded: str | None = None
+    installed: str | None = None
+    flavour: str | None = None
+    userspace: str | None = None
+
+
+@dataclass(frozen=True)
+class Llama:
+    """Our service: the build behind the `current` link, the unit's state, the model it serves."""
+
+    build: str | None = None
+    service: str = "absent"
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine, as the probe saw it."""
+
+    hostname: str
+    os: Os
+    cpu: Cpu
+    memory: Memory
+    numa: tuple[NumaNode, ...] = ()
+    gpus: tuple[Gpu, ...] = ()
+    disks: tuple[Disk, ...] = ()
+    secure_boot: bool | None = None
+    nvidia: Nvidia = Field(default_factory=Nvidia)
+    llama: Llama = Field(default_factory=Llama)
+    boot_id: str | None = None
+    container: str | None = None
+    schema: str = SCHEMA
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON types, by the names of the schema (`class`, not `class_`)."""
+        return _ADAPTER.dump_python(self, mode="json", by_alias=True)  # type: ignore[no-any-return]
+
+
+_ADAPTER: TypeAdapter[Machine] = TypeAdapter(Machine)
+
+
+def machine_from_json(document: Any) -> Machine:
+    """Validate a decoded JSON document into a Machine; raise MachineError otherwise."""
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise MachineError(f"not a machine report: its schema is not {SCHEMA}")
+    try:
+        return _ADAPTER.validate_python(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise MachineError(f"not a machine report: {where}: {first['msg']}") from error

@@ -1,0 +1,56 @@
+"""The plan of the host pyinfra is working on: facts of this moment, wishes, and what is resolved.
+
+Called inside operation bodies, so a plan after the driver is made from the driver's numbers
+(reference/pyinfra.md, section 5). The network is asked once per run, and only for what is missing
+on the host: a converged host is planned from its own stamps.
+"""
+
+from __future__ import annotations
+
+from pyinfra.context import host
+
+from boxwright import catalog, facts, plan, supply
+from boxwright.machine import Machine
+from boxwright.operation.options import endpoints_for_host, option
+from boxwright.plan.results import Plan, Refusal
+from boxwright.plan.wanted import Wanted, WantedError, wanted_from
+
+
+def wanted_for_host() -> Wanted:
+    """This host's wishes from its data; raises WantedError for a value that cannot be meant."""
+    data = dict(host.data.dict())
+    data["server_api_key_set"] = option("server_api_key_file") is not None
+    return wanted_from(data)
+
+
+def machine_of_host() -> Machine:
+    """The machine report of this moment."""
+    return host.get_fact(facts.Machine)
+
+
+def plan_for_host() -> Plan:
+    """Everything decided for this host, now; `refusal` says why not, if not."""
+    try:
+        wanted = wanted_for_host()
+        known_catalog = catalog.load_with(wanted.models_catalog, wanted.runtime_asset_rows)
+    except (WantedError, catalog.CatalogError) as error:
+        return Plan(refusal=Refusal(str(error), "correct the option in the inventory's data"))
+    machine = machine_of_host()
+    chosen = plan.choose_model(known_catalog, wanted)
+    if isinstance(chosen, Refusal):
+        return Plan(refusal=chosen)
+    stamps = host.get_fact(facts.Models, directory=wanted.models_directory)
+    releases = host.get_fact(facts.Releases, directory=wanted.runtime_directory)
+    model = supply.model_from_stamp(chosen, stamps) or supply.model_from_hub(
+        chosen, endpoints_for_host()
+    )
+    if isinstance(model, supply.Failure):
+        return Plan(refusal=Refusal(model.reason, model.cure))
+    known = plan.Known(
+        files=model.files,
+        commit=model.commit,
+        shape=model.shape,
+        flags_by_release={stamp.release: stamp.flags for stamp in releases.installed},
+        bytes_on_host=stamps.bytes_of(chosen.name, chosen.quant),
+    )
+    return plan.make(machine, known_catalog, wanted, known)

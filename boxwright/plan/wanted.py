@@ -1,0 +1,97 @@
+"""What a user asks for one host: every option a plan depends on, with its default.
+
+The names are the option names of `inventories/group_data/all.py`; that file comments each.
+Options that only say how to act (URLs, time limits) live in the roles' `defaults.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+class WantedError(ValueError):
+    """An option has a value that cannot be meant; the message names it, and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One host's wishes; `None` means "decide for me"."""
+
+    # cards
+    ignore_gpus: tuple[str, ...] = ()
+    gpu_count: int | None = None
+    gpu_vram_mib: dict[str, int] = field(default_factory=dict)
+
+    # driver
+    driver_branch: str | None = None
+    driver_flavour: str | None = None
+    driver_source: str | None = None
+
+    # runtime
+    runtime_build: str | None = None
+    runtime_cuda: str | None = None
+    runtime_asset_rows: tuple[dict[str, Any], ...] = ()
+    runtime_directory: str = "/opt/llama.cpp"
+
+    # tuning
+    tuning_swappiness: int | None = 10
+    tuning_numa_balancing: int | None = 0
+    tuning_governor: str | None = "performance"
+
+    # model
+    model: str = "qwen3.5-122b-a10b"
+    model_quant: str | None = None
+    models_catalog: dict[str, Any] = field(default_factory=dict)
+    models_directory: str = "/srv/models"
+
+    # server
+    server_host: str | None = None
+    server_port: int = 8080
+    server_alias: str | None = None
+    server_context: int = 32768
+    server_cache_type: str = "q8_0"
+    server_batch: int = 2048
+    server_ubatch: int = 512
+    server_parallel: int = 1
+    server_threads: int | None = None
+    server_placement: str = "auto"
+    server_n_cpu_moe: int | None = None
+    server_tensor_split: tuple[float, ...] | None = None
+    server_numa: str | None = None
+    server_load_mode: str | None = None
+    server_cache_ram_mib: int = 2048
+    server_environment: dict[str, str] = field(default_factory=dict)
+    server_extra_args: tuple[str, ...] = ()
+    server_api_key_set: bool = False
+
+
+def wanted_from(data: dict[str, Any]) -> Wanted:
+    """The wishes in a mapping of options; keys that are no option here are left alone.
+
+    Lists become tuples, so that inventories may use either. Raises WantedError for a value whose
+    type cannot be meant.
+    """
+    chosen: dict[str, Any] = {}
+    defaults = Wanted()
+    for item in fields(Wanted):
+        if item.name not in data:
+            continue
+        value, default = data[item.name], getattr(defaults, item.name)
+        if isinstance(value, list):
+            value = tuple(value)
+        if value is None and default is not None:
+            value = default
+        if value is not None and default is not None and not _alike(value, default):
+            kind = type(default).__name__
+            raise WantedError(f"option {item.name} is {value!r}; it has to be a {kind}")
+        chosen[item.name] = value
+    return Wanted(**chosen)
+
+
+def _alike(value: object, default: object) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    return isinstance(value, type(default))

@@ -1,0 +1,65 @@
+"""The shape of a model: its tensors by class and its attention by layer, as a GGUF header tells them.
+
+Imports nothing of ours; `gguf` makes these, `plan` reads them. All sizes are bytes of the file's
+own types, so a mixed quant (UD-Q4_K_M) is counted tensor by tensor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """One block: what it weighs and what state it keeps for each token.
+
+    `expert_bytes` are routed experts (`ffn_*_exps`), what `--cpu-moe` leaves in host RAM;
+    `shared_expert_bytes` (`*_shexp`) and `dense_bytes` (attention, norms, router, dense FFN) stay
+    with the layer. `kv_elements_k`/`kv_elements_v` are elements per token of context; 0 in a
+    recurrent layer, whose `recurrent_bytes` are a fixed state per parallel sequence.
+    `sliding_window` is tokens, or None for full attention.
+    """
+
+    dense_bytes: int
+    shared_expert_bytes: int = 0
+    expert_bytes: int = 0
+    largest_expert_tensor_bytes: int = 0
+    kv_elements_k: int = 0
+    kv_elements_v: int = 0
+    recurrent_bytes: int = 0
+    sliding_window: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """A whole model. `file_bytes` is the sum over its shards; `context_train` is tokens.
+
+    `experts` and `experts_used` are routed experts per layer and per token (0 for dense models);
+    `output_bytes` is 0 where the output shares the token embeddings.
+    """
+
+    architecture: str
+    layers: tuple[LayerShape, ...]
+    embedding_bytes: int
+    output_bytes: int
+    other_bytes: int
+    hidden_size: int
+    vocabulary: int
+    context_train: int
+    experts: int = 0
+    experts_used: int = 0
+    file_bytes: int = 0
+    shards: int = 1
+    parameters: int = 0
+    metadata: dict[str, int | float | str | bool] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; `shape_from_json` reads them back."""
+        return asdict(self)
+
+
+def shape_from_json(document: dict[str, Any]) -> ModelShape:
+    """The shape that `to_json` wrote; raises TypeError or KeyError on anything else."""
+    layers = tuple(LayerShape(**layer) for layer in document["layers"])
+    return ModelShape(**{**document, "layers": layers})
