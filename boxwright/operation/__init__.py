@@ -2,7 +2,12 @@
 
 from boxwright.operation.lock import take_lock
 from boxwright.operation.options import Endpoints, endpoints_for_host, option
-from boxwright.operation.planning import machine_of_host, plan_for_host, wanted_for_host
+from boxwright.operation.planning import (
+    machine_of_host,
+    plan_for_host,
+    release_assets,
+    wanted_for_host,
+)
 from boxwright.operation.reboot import reboot_into_new_boot
 from boxwright.operation.step import RefusalCommand, noop, operation, refuse
 
@@ -17,6 +22,7 @@ __all__ = [
     "plan_for_host",
     "reboot_into_new_boot",
     "refuse",
+    "release_assets",
     "take_lock",
     "wanted_for_host",
 ]

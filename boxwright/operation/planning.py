@@ -12,7 +12,7 @@ from pyinfra.context import host
 from boxwright import catalog, facts, plan, supply
 from boxwright.machine import Machine
 from boxwright.operation.options import endpoints_for_host, option
-from boxwright.plan.results import Plan, Refusal
+from boxwright.plan.results import Plan, Refusal, RuntimePlan
 from boxwright.plan.wanted import Wanted, WantedError, wanted_from
 
 
@@ -54,3 +54,11 @@ def plan_for_host() -> Plan:
         bytes_on_host=stamps.bytes_of(chosen.name, chosen.quant),
     )
     return plan.make(machine, known_catalog, wanted, known)
+
+
+def release_assets(runtime: RuntimePlan) -> tuple[supply.ReleaseAsset, ...] | Refusal:
+    """Where the files of a planned release are, with sizes and sha256; asked once per run."""
+    found = supply.release_assets(runtime.build, runtime.assets, endpoints_for_host())
+    if isinstance(found, supply.Failure):
+        return Refusal(found.reason, found.cure)
+    return found
