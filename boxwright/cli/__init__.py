@@ -1,0 +1,1 @@
+"""The `boxwright` command: a comfort over pyinfra, never a requirement."""

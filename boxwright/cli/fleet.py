@@ -1,0 +1,85 @@
+"""Asking every host of an inventory a question, in this process and in parallel; read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from boxwright.cli.outcome import MISUSED, Sentence
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Answers(Generic[T]):
+    """What each host answered, by the name it has in the inventory, and why others did not."""
+
+    by_host: dict[str, T]
+    failed: dict[str, str]
+
+
+def ask_hosts(
+    inventory: str,
+    question: Callable[[], T],
+    directory: Path,
+    overrides: dict[str, Any] | None = None,
+) -> Answers[T]:
+    """Call `question` once per host, in that host's pyinfra context.
+
+    `overrides` are options that win over the inventory's data. Raises Sentence (exit 2) if the
+    inventory holds no host. A host that cannot be reached or asked is an entry in `failed`.
+    """
+    # pyinfra_cli patches the standard library for gevent when it is imported, which must not
+    # happen to a process that only renders a plan: so all of it is imported here.
+    import gevent
+    from pyinfra.api import Config, State
+    from pyinfra.api.connect import connect_all, disconnect_all
+    from pyinfra.api.exceptions import PyinfraError
+    from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
+    from pyinfra_cli.inventory import make_inventory
+
+    state = State()
+    state.cwd = str(directory)
+    ctx_state.set(state)
+    config = Config()
+    ctx_config.set(config)
+    hosts = make_inventory(inventory, cwd=state.cwd, override_data=overrides)
+    if not len(hosts):
+        raise Sentence(f"the inventory {inventory} names no host; add one.", MISUSED)
+    ctx_inventory.set(hosts)
+    state.init(hosts, config)
+
+    answered: dict[str, T] = {}
+    failed: dict[str, str] = {}
+
+    def ask(host: Any) -> None:
+        try:
+            with ctx_state.use(state), ctx_host.use(host):
+                answered[host.name] = question()
+        except Exception as error:  # one host's fault must not hide the others' answers
+            failed[host.name] = _reason(error)
+
+    with suppress(PyinfraError):  # raised when not one host is left; each is named below
+        connect_all(state)
+    jobs = [gevent.spawn(ask, host) for host in state.inventory.get_active_hosts()]
+    gevent.joinall(jobs)
+    disconnect_all(state)
+    for host in hosts:
+        if host.name not in answered:
+            failed.setdefault(host.name, _unreachable(host))
+    return Answers({h.name: answered[h.name] for h in hosts if h.name in answered}, failed)
+
+
+def _unreachable(host: Any) -> str:
+    address = host.data.get("ssh_hostname") or host.name
+    return (
+        f"could not be reached or asked at {address}; the line above says why."
+        " Check the address, the user, the key and the known host key in the inventory's ssh_* data"
+    )
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

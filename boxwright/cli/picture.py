@@ -1,0 +1,171 @@
+"""A plan as a picture: bars of memory per device and host, and what else was decided, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from boxwright.machine import Gpu, Machine
+from boxwright.plan.results import DeviceMemory, HostMemory, Plan, Speed
+
+BAR_CELLS = 48
+# One sign and one colour per kind, so that the bar is read without colours too.
+KINDS = {
+    "model": ("█", "blue"),
+    "context": ("▓", "cyan"),
+    "compute": ("▒", "magenta"),
+    "reserve": ("░", "yellow"),
+    "cache": ("▚", "cyan"),
+    "free": ("·", "dim"),
+}
+
+
+def picture_of(name: str, machine: Machine, plan: Plan) -> RenderableType:
+    """One host's plan: a panel that begins with the refusal, if there is one."""
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column()
+    for label, value in _decisions(plan):
+        rows.add_row(label, value)
+    parts: list[RenderableType] = []
+    if plan.refusal:
+        parts.append(Text(f"REFUSED: {plan.refusal.reason}.", style="bold red"))
+        parts.append(Text(f"Cure: {plan.refusal.cure}.\n", style="yellow"))
+    parts.append(rows)
+    if plan.memory:
+        cards = {gpu.pci: gpu for gpu in machine.gpus}
+        parts.append(Text())
+        parts.append(_bars(plan.memory.devices, plan.memory.host, cards))
+    for warning in plan.warnings:
+        parts.append(Text(f"Warning: {warning}", style="yellow"))
+    return Panel(
+        Group(*parts), title=f"{name}: {_machine_line(machine)}", title_align="left", expand=True
+    )
+
+
+def _machine_line(machine: Machine) -> str:
+    cpu = machine.cpu
+    return (
+        f"{machine.os.id} {machine.os.version_id}, {cpu.model}, {cpu.cores} cores,"
+        f" {machine.memory.total_mib / 1024:.0f} GiB"
+    )
+
+
+def _decisions(plan: Plan) -> list[tuple[str, RenderableType]]:
+    rows: list[tuple[str, RenderableType]] = []
+    if plan.driver:
+        reboot = ", reboots" if plan.driver.reboot else ""
+        rows.append(
+            ("driver", f"{plan.driver.branch} {plan.driver.flavour}, {plan.driver.source}{reboot}")
+        )
+    if plan.runtime:
+        cuda = f"CUDA {plan.runtime.cuda}" if plan.runtime.cuda else "CPU"
+        rows.append(
+            ("llama.cpp", f"{plan.runtime.build}, {cuda} ({plan.runtime.kind}): {plan.runtime.why}")
+        )
+    if plan.model:
+        size = "size not known" if plan.model.size_mib is None else f"{plan.model.size_mib} MiB"
+        files = f"{len(plan.model.files)} files"
+        rows.append(("model", f"{plan.model.name} {plan.model.quant}, {files}, {size}"))
+    if plan.placement:
+        rows.append(("placement", _placement(plan)))
+    if plan.tuning:
+        rows.append(("tuning", ", ".join(f"{k}={v}" for k, v in plan.tuning.sysctl.items())))
+    if plan.server:
+        rows.append(("server", Text(_flags(plan.server.args))))
+    if plan.speed:
+        rows.append(("speed", _speed(plan.speed)))
+    return rows
+
+
+def _placement(plan: Plan) -> str:
+    placed = plan.placement
+    assert placed is not None
+    words = [f"{placed.gpu_layers} layers on the GPU"] if plan.driver else ["on the processor"]
+    if placed.cpu_moe:
+        words.append("experts in host RAM")
+    elif placed.n_cpu_moe:
+        words.append(f"experts of {placed.n_cpu_moe} layers in host RAM")
+    if placed.tensor_split:
+        words.append("split " + ":".join(f"{part:g}" for part in placed.tensor_split))
+    if placed.override_tensor:
+        words.append(f"tensors {placed.override_tensor}")
+    return ", ".join(words)
+
+
+def _flags(args: Sequence[str]) -> str:
+    """The arguments with each flag kept beside its values."""
+    lines: list[str] = []
+    for word in args:
+        negative_number = word[1:2].isdigit()
+        if word.startswith("-") and not negative_number:
+            lines.append(word)
+        elif lines:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return "  ".join(lines)
+
+
+def _speed(speed: Speed) -> str:
+    low, expected, high = speed.decode_tok_s
+    before, prefill, after = speed.prefill_tok_s
+    return (
+        f"decode {expected:.1f} tok/s ({low:.1f} to {high:.1f}),"
+        f" prefill {prefill:.0f} tok/s ({before:.0f} to {after:.0f}); bound by {speed.bound_by}"
+    )
+
+
+def _bars(
+    devices: Sequence[DeviceMemory], host: HostMemory, cards: dict[str, Gpu]
+) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for device in devices:
+        gpu = cards.get(device.pci)
+        parts = {
+            "model": device.model_mib,
+            "context": device.context_mib,
+            "compute": device.compute_mib,
+            "reserve": device.reserve.sum_mib,
+        }
+        label = f"{device.pci} {(gpu.name or gpu.id) if gpu else ''}"
+        table.add_row(label, bar(parts, device.total_mib), _numbers(parts, device.total_mib))
+    parts = {
+        "model": host.model_mib,
+        "context": host.context_mib,
+        "compute": host.compute_mib,
+        "cache": host.cache_mib,
+        "reserve": host.reserve_mib,
+    }
+    table.add_row("host RAM", bar(parts, host.total_mib), _numbers(parts, host.total_mib))
+    return table
+
+
+def bar(parts: dict[str, int], total_mib: int) -> Text:
+    """One bar of BAR_CELLS cells; a part that is there at all gets at least one cell."""
+    used_mib = sum(parts.values())
+    scale = BAR_CELLS / max(total_mib, used_mib, 1)
+    cells = {kind: max(1, round(mib * scale)) for kind, mib in parts.items() if mib > 0}
+    cells["free"] = max(0, BAR_CELLS - sum(cells.values())) if used_mib < total_mib else 0
+    text = Text("[")
+    for kind, count in cells.items():
+        sign, style = KINDS[kind]
+        text.append(sign * count, style=style)
+    return text.append("]" if used_mib <= total_mib else "]!")
+
+
+def _numbers(parts: dict[str, int], total_mib: int) -> Text:
+    used_mib = sum(parts.values())
+    text = Text(
+        f"{used_mib} of {total_mib} MiB: ", style="bold" if used_mib <= total_mib else "red"
+    )
+    for kind, mib in parts.items():
+        if mib > 0:
+            sign, style = KINDS[kind]
+            text.append(f"{sign} ", style=style).append(f"{kind} {mib}  ", style="default")
+    left = total_mib - used_mib
+    return text.append(f"{KINDS['free'][0]} free {left}" if left >= 0 else f"{-left} too much")

@@ -1,0 +1,144 @@
+"""The one-way rule: which of our packages may import which, read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# part of the house: the parts it may import, its own left out (design, section 1)
+ALLOWED: dict[str, set[str]] = {
+    "boxwright.catalog": set(),
+    "boxwright.machine": set(),
+    "boxwright.shapes": set(),
+    "boxwright.plan": {"boxwright.catalog", "boxwright.machine", "boxwright.shapes"},
+    "boxwright.facts": {"boxwright.machine"},
+    "boxwright.gguf": {"boxwright.shapes"},
+    # results of planning are what supply fills in (files, shapes), so the types are shared
+    "boxwright.supply": {
+        "boxwright.catalog",
+        "boxwright.shapes",
+        "boxwright.gguf",
+        "boxwright.plan.results",
+        "boxwright.plan.known",
+    },
+    "boxwright.operation": {
+        "boxwright.facts",
+        "boxwright.machine",
+        "boxwright.plan",
+        "boxwright.catalog",
+        "boxwright.supply",
+    },
+    "boxwright.cli": {"boxwright"},
+    "roles": {"boxwright.facts", "boxwright.plan.results", "boxwright.operation"},
+    "deploy": {"roles"},
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for top in ("boxwright", "roles", "deploy"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def ours(name: str) -> bool:
+    return name.split(".")[0] in ("boxwright", "roles", "deploy", "tests", "inventories")
+
+
+def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Every dotted name of ours that a module imports, at any depth of its code."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if ours(alias.name):
+                    yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports here are absolute"
+            if ours(node.module or ""):
+                for alias in node.names:
+                    yield node.lineno, f"{node.module}.{alias.name}"
+
+
+def part_of(module: str) -> str | None:
+    """The part a module belongs to; a role is a part of its own."""
+    if module.startswith("roles."):
+        return ".".join(module.split(".")[:2])
+    return next((part for part in ALLOWED if within(module, part)), None)
+
+
+def within(name: str, part: str) -> bool:
+    return name == part or name.startswith(part + ".")
+
+
+def wrong_imports(module: str, imported: Iterator[tuple[int, str]]) -> list[str]:
+    part = part_of(module)
+    if part is None:
+        return []
+    allowed = {part, *ALLOWED["roles" if part.startswith("roles.") else part]}
+    if part == "boxwright.cli":
+        allowed = {"boxwright"}
+    return [
+        f"{module}:{line} imports {name}"
+        for line, name in imported
+        if not any(within(name, one) for one in allowed)
+    ]
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules()), ids=lambda value: str(value)[-40:])
+def test_a_module_imports_only_what_lies_before_it(module: str, path: Path) -> None:
+    assert wrong_imports(module, imports_of(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("boxwright.plan.driver", "from boxwright.facts import Machine"),
+        ("boxwright.plan.memory", "import boxwright.supply.hub"),
+        ("boxwright.catalog", "from boxwright import machine"),
+        ("boxwright.facts.service", "def f():\n    from boxwright.plan import make"),
+        ("roles.server.operations", "from roles.driver import deploy"),
+        ("roles.server.operations", "from boxwright.supply import hub"),
+        ("roles.server.operations", "from boxwright import plan"),
+        ("boxwright.cli.apply", "from roles.server import deploy"),
+        ("deploy.all", "from boxwright.operation import option"),
+        ("boxwright.supply.hub", "from boxwright.plan.memory import device_memory"),
+    ],
+)
+def test_the_rule_sees_a_wrong_import(module: str, source: str, tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(source)
+    assert wrong_imports(module, imports_of(file))
+
+
+def test_every_module_of_the_mind_belongs_to_a_part_with_a_rule() -> None:
+    without = [name for name, _ in modules() if part_of(name) is None]
+    assert without in ([], ["boxwright"])
+
+
+def pure_modules() -> list[Path]:
+    return sorted((ROOT / "boxwright" / "plan").rglob("*.py"))
+
+
+FORBIDDEN_IN_PLAN = {
+    "os", "pathlib", "subprocess", "time", "datetime", "random", "socket", "httpx", "pyinfra",
+    "requests", "urllib", "logging", "shutil", "tempfile", "io",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", pure_modules(), ids=lambda path: path.name)
+def test_planning_is_pure(path: Path) -> None:
+    """No file, clock, network or pyinfra: nothing that makes a plan differ between two runs."""
+    tops = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            tops |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            tops.add((node.module or "").split(".")[0])
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"open", "print", "input"}, f"{path}:{node.lineno}"
+    assert not tops & FORBIDDEN_IN_PLAN
