@@ -32,7 +32,7 @@ class Sentence(click.ClickException):
 
     def __init__(self, message: str, exit_code: int = FAILED) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance too
 
 
 def show(outcome: Outcome, as_json: bool) -> NoReturn:

@@ -17,8 +17,7 @@ from boxwright.cli.picture import picture_of
 from boxwright.cli.reports import read_machines
 from boxwright.cli.wishes import overrides_from, wish_options
 from boxwright.machine import Machine
-from boxwright.plan import Plan, as_json
-from boxwright.plan.results import SCHEMA
+from boxwright.plan.results import SCHEMA, Plan
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,8 @@ class PlanOutcome:
         return REFUSED if refused else DONE
 
     def document(self) -> dict[str, Any]:
+        from boxwright.plan import as_json
+
         hosts = {name: as_json(planned.plan) for name, planned in self.hosts.items()}
         return {"schema": SCHEMA, "hosts": hosts, "failed": dict(self.failed)}
 

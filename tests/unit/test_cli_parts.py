@@ -1,0 +1,131 @@
+"""The parts of the CLI that need no host: finding things, reading reports, mapping options, bars."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from boxwright.cli.checkout import find_checkout, find_inventory
+from boxwright.cli.outcome import Sentence
+from boxwright.cli.picture import BAR_CELLS, bar
+from boxwright.cli.reports import read_machines
+from boxwright.cli.wishes import overrides_from
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORT = {
+    "schema": "boxwright.machine/1",
+    "hostname": "box",
+    "os": {"id": "debian", "version_id": "13", "kernel": "6.12", "arch": "x86_64"},
+    "cpu": {"model": "a cpu", "sockets": 1, "cores": 4, "threads": 8},
+    "memory": {"total_mib": 8192, "available_mib": 8000},
+}
+
+
+def test_the_checkout_is_found_from_a_directory_inside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BOXWRIGHT_HOME", raising=False)
+    monkeypatch.chdir(ROOT / "inventories" / "group_data")
+    assert find_checkout() == ROOT
+
+
+def test_boxwright_home_names_the_checkout_from_anywhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BOXWRIGHT_HOME", str(ROOT))
+    assert find_checkout() == ROOT
+
+
+def test_without_a_checkout_the_sentence_says_how_to_get_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("BOXWRIGHT_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Sentence, match="BOXWRIGHT_HOME") as raised:
+        find_checkout()
+    assert raised.value.exit_code == 2
+
+
+def test_boxwright_home_that_is_no_checkout_is_said_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BOXWRIGHT_HOME", str(tmp_path))
+    with pytest.raises(Sentence, match="holds no Boxwright checkout"):
+        find_checkout()
+
+
+def test_an_inventory_is_a_file_here_or_in_the_checkout_or_a_connector(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("hosts = ['a']")
+    assert find_inventory("mine.py", ROOT) == str(tmp_path / "mine.py")
+    assert find_inventory("inventories/lab.py", ROOT) == str(ROOT / "inventories/lab.py")
+    assert find_inventory("@local", None) == "@local"
+
+
+def test_a_misspelt_inventory_is_not_taken_for_a_host() -> None:
+    with pytest.raises(Sentence, match=r"there is no inventory inventories/lba\.py") as raised:
+        find_inventory("inventories/lba.py", ROOT)
+    assert raised.value.exit_code == 2
+
+
+def test_reports_are_keyed_by_hostname_and_a_second_equal_one_gets_a_suffix(tmp_path: Path) -> None:
+    one, fleet = tmp_path / "one.json", tmp_path / "fleet.json"
+    one.write_text(json.dumps(REPORT))
+    fleet.write_text(json.dumps({"hosts": {"x": REPORT, "y": {**REPORT, "hostname": "other"}}}))
+    assert list(read_machines([one, fleet])) == ["box", "box-2", "other"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "no JSON"),
+        ("{}", "schema"),
+        ("[1]", "schema"),
+        (json.dumps({**REPORT, "cpu": {"model": "x"}}), "cpu.sockets"),
+    ],
+)
+def test_a_file_that_is_no_report_is_one_sentence(tmp_path: Path, content: str, said: str) -> None:
+    file = tmp_path / "broken.json"
+    file.write_text(content)
+    with pytest.raises(Sentence, match=said) as raised:
+        read_machines([file])
+    assert raised.value.exit_code == 1
+    assert "broken.json" in raised.value.message
+
+
+def test_a_missing_report_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Sentence, match="cannot be read"):
+        read_machines([tmp_path / "absent.json"])
+
+
+def test_command_line_wishes_become_options_and_the_rest_stays_the_inventory_s() -> None:
+    given = {"model": None, "ctx": 8192, "gpus": 1, "cpu_moe": True, "tensor_split": "3,2"}
+    assert overrides_from(given) == {
+        "server_context": 8192,
+        "gpu_count": 1,
+        "server_placement": "cpu-moe",
+        "server_tensor_split": (3.0, 2.0),
+    }
+
+
+@pytest.mark.parametrize("text", ["a,b", "1,,2", "-1,2", "0,0", " "])
+def test_a_tensor_split_that_cannot_be_meant_is_refused(text: str) -> None:
+    with pytest.raises(Sentence, match="--tensor-split") as raised:
+        overrides_from({"tensor_split": text})
+    assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize("model_mib", [1, 100, 4000, 7900])
+def test_a_bar_shows_every_part_and_is_as_long_as_promised(model_mib: int) -> None:
+    text = bar({"model": model_mib, "context": 50, "compute": 0}, 8192).plain
+    assert len(text) == BAR_CELLS + 2
+    assert text.count("█") == pytest.approx(model_mib * BAR_CELLS / 8192, abs=1)
+    assert text.count("▓") == 1 and "▒" not in text and "·" in text
+
+
+def test_a_bar_that_does_not_fit_is_marked_and_has_no_free_cells() -> None:
+    text = bar({"model": 9000, "reserve": 500}, 8192).plain
+    assert text.endswith("]!") and "·" not in text
