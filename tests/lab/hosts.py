@@ -1,0 +1,95 @@
+"""The four hosts of the lab: what each really runs, and the hardware and system it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.lab.hardware.cards import PRO_6000, QUADRO_P5000, RTX_5090, Card, FittedCard
+from tests.lab.hardware.cpu import E5_2698_V4, RYZEN_9_9950X, CpuShape
+from tests.lab.settings import Lab
+
+
+@dataclass(frozen=True)
+class HostSpec:
+    """One host: its userland, and what it pretends.
+
+    `layer` names the base layer in images.py, `guest_os` the apt sources it gets.
+    `cpu` or `memory_mib` of None shows this machine's own.
+    """
+
+    name: str
+    index: int
+    layer: str
+    guest_os: str
+    kernel: str
+    cpu: CpuShape | None = None
+    memory_mib: int | None = None
+    cards: tuple[FittedCard, ...] = ()
+    user: str = "root"
+
+    def address(self, lab: Lab) -> str:
+        """The host's address on the lab's bridge."""
+        return lab.address(self.index)
+
+    def base_url(self, lab: Lab) -> str:
+        """Where the host's server answers once the product has set it up."""
+        return f"http://{self.address(lab)}:8080"
+
+
+def _fitted(pci: str, card: Card, node: int = -1) -> FittedCard:
+    return FittedCard(pci=pci, card=card, numa_node=node)
+
+
+TRIXIE_KERNEL = "6.12.48+deb13-amd64"
+
+HOSTS = (
+    HostSpec(
+        name="xeon",
+        index=0,
+        layer="trixie",
+        guest_os="ubuntu-noble",
+        kernel="6.8.0-60-generic",
+        cpu=E5_2698_V4,
+        memory_mib=128 * 1024,
+        cards=(
+            _fitted("0000:03:00.0", QUADRO_P5000, node=0),
+            _fitted("0000:82:00.0", QUADRO_P5000, node=1),
+        ),
+        user="engineer",
+    ),
+    HostSpec(
+        name="ryzen",
+        index=1,
+        layer="trixie",
+        guest_os="trixie",
+        kernel=TRIXIE_KERNEL,
+        cpu=RYZEN_9_9950X,
+        memory_mib=192 * 1024,
+        cards=(_fitted("0000:01:00.0", RTX_5090),),
+    ),
+    HostSpec(
+        name="pro6000",
+        index=2,
+        layer="trixie",
+        guest_os="trixie",
+        kernel=TRIXIE_KERNEL,
+        cpu=RYZEN_9_9950X,
+        memory_mib=192 * 1024,
+        cards=(_fitted("0000:01:00.0", PRO_6000),),
+    ),
+    HostSpec(
+        name="plain",
+        index=3,
+        layer="bookworm",
+        guest_os="bookworm",
+        kernel="6.1.0-40-amd64",
+    ),
+)
+
+
+def host_named(name: str) -> HostSpec:
+    """The host of this name; raise LookupError naming those that exist."""
+    for spec in HOSTS:
+        if spec.name == name:
+            return spec
+    raise LookupError(f"no host {name!r} in the lab; it has {', '.join(h.name for h in HOSTS)}")

@@ -1,0 +1,75 @@
+"""The lab's network: one bridge with the gateway address, one namespace and veth pair per host.
+
+Nothing is forwarded: hosts reach each other and the gateway's servers, nothing else.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.lab.hosts import HOSTS, HostSpec
+from tests.lab.settings import Lab
+
+NAMESPACES = Path("/run/netns")
+
+
+def namespace(lab: Lab, spec: HostSpec) -> str:
+    """The host's network namespace."""
+    return f"{lab.bridge}-{spec.name}"
+
+
+def _veth(lab: Lab, spec: HostSpec) -> str:
+    return f"{lab.bridge}v{spec.index}"
+
+
+def _ip(*lines: str, netns: str | None = None) -> None:
+    """Run a batch of `ip` commands; raise CalledProcessError with what ip said."""
+    command = ["ip", *(["-netns", netns] if netns else []), "-batch", "-"]
+    subprocess.run(command, input="\n".join(lines), text=True, check=True, capture_output=True)
+
+
+def _link_exists(name: str) -> bool:
+    return Path("/sys/class/net", name).exists()
+
+
+def up(lab: Lab) -> None:
+    """Make what is missing of the bridge, the namespaces and the links."""
+    if not _link_exists(lab.bridge):
+        _ip(
+            f"link add {lab.bridge} type bridge",
+            f"addr add {lab.gateway}/24 dev {lab.bridge}",
+            f"link set {lab.bridge} up",
+        )
+    for spec in HOSTS:
+        if not _link_exists(_veth(lab, spec)):
+            _connect(lab, spec)
+
+
+def _connect(lab: Lab, spec: HostSpec) -> None:
+    name, veth = namespace(lab, spec), _veth(lab, spec)
+    if (NAMESPACES / name).exists():
+        _ip(f"netns del {name}")
+    _ip(
+        f"netns add {name}",
+        f"link add {veth} type veth peer name eth0 netns {name}",
+        f"link set {veth} master {lab.bridge} up",
+    )
+    _ip(
+        f"addr add {spec.address(lab)}/24 dev eth0",
+        "link set lo up",
+        "link set eth0 up",
+        f"route add default via {lab.gateway}",
+        netns=name,
+    )
+
+
+def down(lab: Lab) -> None:
+    """Remove all of it that is there."""
+    for spec in HOSTS:
+        if _link_exists(_veth(lab, spec)):
+            _ip(f"link del {_veth(lab, spec)}")
+        if (NAMESPACES / namespace(lab, spec)).exists():
+            _ip(f"netns del {namespace(lab, spec)}")
+    if _link_exists(lab.bridge):
+        _ip(f"link del {lab.bridge}")
