@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from tests.lab import access, network
-from tests.lab.hardware import cards, cpu, memory, pci
-from tests.lab.hardware.tree import fresh
+from tests.lab.hardware import cards, memory, pci, topology
+from tests.lab.hardware.cpu import cpuinfo
+from tests.lab.hardware.tree import cpu_list, fresh
 from tests.lab.hosts import HostSpec
 from tests.lab.rootfs import GUEST
 from tests.lab.settings import Lab
@@ -33,15 +34,16 @@ def write_hardware(lab: Lab, spec: HostSpec) -> None:
     (root / "proc/driver").mkdir(parents=True)
     (root / "proc/version").write_text(f"Linux version {spec.kernel} (lab) #1 SMP\n")
     cpus: dict[int, str] = {}
+    board = pci.AMD_BOARD if spec.cpu and spec.cpu.vendor == "AuthenticAMD" else pci.INTEL_BOARD
     if spec.cpu:
         system = root / "sys/devices/system"
-        cpu.write_cpu(system / "cpu", spec.cpu)
-        (root / "proc/cpuinfo").write_text(cpu.cpuinfo(spec.cpu))
-        cpus = {n: cpu.cpu_list(spec.cpu.node_cpus(n)) for n in range(spec.cpu.nodes)}
+        topology.write_cpu(system / "cpu", spec.cpu)
+        (root / "proc/cpuinfo").write_text(cpuinfo(spec.cpu))
+        cpus = {n: cpu_list(spec.cpu.node_cpus(n)) for n in range(spec.cpu.nodes)}
         if spec.memory_mib:
             memory.write_nodes(system / "node", spec.cpu, spec.memory_mib)
             (root / "proc/meminfo").write_text(memory.meminfo(spec.memory_mib))
-    pci.write_pci(root / "sys/bus/pci", spec.cards, cpus)
+    pci.write_pci(root / "sys/bus/pci", board, spec.cards, cpus)
 
 
 def start(lab: Lab, spec: HostSpec, layer: Path) -> Process:

@@ -59,6 +59,14 @@ def build(name: str) -> Path:
     return layer.path
 
 
+def _keyring(suite: str) -> Path:
+    """Keys that sign this suite; an older machine's own keyring may lack those of a newer one."""
+    own = Path("/usr/share/keyrings")
+    if (own / f"debian-archive-{suite}-automatic.gpg").exists() or suite == "bookworm":
+        return own
+    return build("bookworm") / "usr/share/keyrings"
+
+
 def _bootstrap(layer: Layer) -> None:
     part = layer.path.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
@@ -66,6 +74,7 @@ def _bootstrap(layer: Layer) -> None:
     command = [
         "mmdebstrap",
         "--variant=minbase",
+        f"--keyring={_keyring(layer.suite)}",
         # An archive mirror frozen in time still serves, though its Release file has expired.
         '--aptopt=Acquire::Check-Valid-Until "false"',
         f"--include={','.join(layer.packages)}",

@@ -103,7 +103,9 @@ def reset(lab: Lab, name: str, say: Say) -> None:
         world = servers.prepare()
         shaders = servers.shaders(world, layers["trixie"])
         boot.write_hardware(lab, spec)
-        rootfs.create(lab, spec, layers[spec.layer], servers.sources(lab, world)[spec.guest_os], shaders)
+        rootfs.create(
+            lab, spec, layers[spec.layer], servers.sources(lab, world)[spec.guest_os], shaders
+        )
         record.hosts[name] = boot.start(lab, spec, layers[spec.layer])
         record.save()
         shutil.rmtree(old, ignore_errors=True)
@@ -115,10 +117,8 @@ def down(lab: Lab, say: Say) -> None:
     """End what the lab started and remove every trace of it but the shared cache."""
     with locked(lock_of(lab)):
         record = Record(lab)
-        for spec in HOSTS:
-            boot.halt(lab, spec, record.hosts.get(spec.name))
         stop(record.servers, graceful_s=3.0)
-        stop(strays(lab))
+        stop([*record.hosts.values(), *strays(lab)])
         for spec in HOSTS:
             boot.halt(lab, spec, None)
         network.down(lab)

@@ -100,9 +100,7 @@ def _add_login(lab: Lab, spec: HostSpec, layer: Path, upper: Path) -> None:
     host_key = access.host_key(lab, spec)
     _write(upper, "/etc/ssh/ssh_host_ed25519_key", host_key.read_text(), 0o600)
     _write(upper, "/etc/ssh/ssh_host_ed25519_key.pub", Path(f"{host_key}.pub").read_text())
-    _write(
-        upper, "/etc/ssh/sshd_config.d/lab.conf", "HostKey /etc/ssh/ssh_host_ed25519_key\n"
-    )
+    _write(upper, "/etc/ssh/sshd_config.d/lab.conf", "HostKey /etc/ssh/ssh_host_ed25519_key\n")
     home, uid = ("/root", 0)
     if spec.user != "root":
         home, uid = (f"/home/{spec.user}", ENGINEER_ID)

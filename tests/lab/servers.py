@@ -11,6 +11,7 @@ from tests.lab.state import MARKER, Record, process, stop
 
 try:
     from tests.lab import world as _world
+
     _world.start  # noqa: B018
 except (ImportError, AttributeError):
     _world = None  # type: ignore[assignment]

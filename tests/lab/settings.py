@@ -1,4 +1,4 @@
-"""What a lab is called and where it lies: names, addresses, ports and paths, derived from its number."""
+"""What a lab is called and where it lies: names, addresses, ports and paths, from its number."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ class Lab:
 
 def lab_named(name: str) -> Lab:
     """The lab of this name; the demo is number 0, any other gets its number from the caller."""
-    return Lab(name=name, number=int(os.environ.get("BOXWRIGHT_LAB_NUMBER", "0" if name == "demo" else "1")))
+    return Lab(
+        name=name,
+        number=int(os.environ.get("BOXWRIGHT_LAB_NUMBER", "0" if name == "demo" else "1")),
+    )
 
 
 def current() -> Lab:

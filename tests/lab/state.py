@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def stop(processes: list[Process], *, graceful_s: float = 0.0) -> None:
             continue
         for one in processes:
             if one.alive:
-                with _gone_is_fine():
+                with suppress(ProcessLookupError):
                     os.kill(one.pid, number)
         deadline = time.monotonic() + wait_s
         while any(one.alive for one in processes) and time.monotonic() < deadline:
@@ -69,14 +69,6 @@ def stop(processes: list[Process], *, graceful_s: float = 0.0) -> None:
     left = [one.pid for one in processes if one.alive]
     if left:
         raise LabError(f"processes {left} did not end within 10 s of SIGKILL")
-
-
-@contextmanager
-def _gone_is_fine() -> Iterator[None]:
-    try:
-        yield
-    except ProcessLookupError:
-        pass
 
 
 def _reap() -> None:

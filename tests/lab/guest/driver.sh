@@ -4,6 +4,7 @@
 # module that the guest installed is read by modinfo, the rules of each card come from
 # /lab/rules.csv (reference/nvidia.md §1).
 # Reads $run and $kernel; changes $run/sys, $run/proc and $run/gpus.csv.
+# shellcheck shell=sh disable=SC2154
 
 pci_tree="$run/sys/bus/pci"
 
@@ -36,11 +37,13 @@ probe() {
     else
         case "+$2+" in
         *"+$flavour+"*) fit=yes ;;
-        *) [ "$flavour" = proprietary ] && fit=dead || fit=no ;;
+        *) if [ "$flavour" = proprietary ]; then fit=dead; else fit=no; fi ;;
         esac
     fi
-    [ "$fit" = no ] && bind "$1" "" || { bind "$1" nvidia; taken=$((taken + 1)); }
     [ "$fit" = yes ] || hide_card "$1"
+    [ "$fit" != no ] || return 0
+    bind "$1" nvidia
+    taken=$((taken + 1))
 }
 
 write_nvidia_proc() {
@@ -84,7 +87,7 @@ if [ -s /lab/rules.csv ]; then
         while IFS=, read -r pci _; do
             bind "$pci" ""
         done </lab/rules.csv
-        [ -n "$ko" ] && load_nvidia "$ko" || : >"$run/gpus.csv"
+        if [ -n "$ko" ]; then load_nvidia "$ko"; else : >"$run/gpus.csv"; fi
     fi
     if [ -e /proc/modules ]; then
         for module in "$run"/sys/module/*/; do

@@ -1,1 +1,1 @@
-"""Pretended hardware: trees of /sys and /proc files that the guests show instead of this machine's."""
+"""Pretended hardware: trees of /sys and /proc files that guests show in place of the real ones."""

@@ -10,10 +10,13 @@ from tests.lab.hardware.cards import NVIDIA, FittedCard
 from tests.lab.hardware.tree import write_tree
 
 INTEL = 0x8086
+AMD = 0x1022
+REALTEK = 0x10EC
 GEN_SPEED = {2.5: 1, 5.0: 2, 8.0: 3, 16.0: 4, 32.0: 5}
 PCIE_CAPABILITY = 0x60
 
 Files = dict[str, str | bytes]
+Board = dict[str, tuple[str | None, Files]]
 
 
 def _config(
@@ -49,7 +52,7 @@ def _function(
     vendor: int,
     device: int,
     class_: int,
-    subsystem: tuple[int, int],
+    subsystem: tuple[int, int] = (0, 0),
     *,
     numa_node: int = -1,
     gts: float = 8.0,
@@ -84,30 +87,36 @@ def _function(
     }
 
 
-def _board() -> dict[str, tuple[str | None, Files]]:
-    """What every board has beside its cards, with the driver bound to each function."""
-    none = (0, 0)
-    return {
-        "0000:00:00.0": (None, _function(INTEL, 0x6F00, 0x060000, none)),
-        "0000:00:1f.0": ("lpc_ich", _function(INTEL, 0x8D44, 0x060100, none)),
-        "0000:00:19.0": ("e1000e", _function(INTEL, 0x15A0, 0x020000, (INTEL, 0x0000), width=1)),
-    }
+INTEL_BOARD: Board = {
+    "0000:00:00.0": (None, _function(INTEL, 0x6F00, 0x060000)),
+    "0000:00:19.0": ("e1000e", _function(INTEL, 0x15A0, 0x020000, (INTEL, 0x0000), width=1)),
+    "0000:00:1f.0": ("lpc_ich", _function(INTEL, 0x8D44, 0x060100)),
+}
+AMD_BOARD: Board = {
+    "0000:00:00.0": (None, _function(AMD, 0x14D8, 0x060000)),
+    "0000:00:14.3": (None, _function(AMD, 0x790E, 0x060100)),
+    "0000:07:00.0": ("r8169", _function(REALTEK, 0x8125, 0x020000, (REALTEK, 0x0123), width=1)),
+}
+"""What a board has beside its graphics cards, with the driver bound to each function."""
 
 
-def _card(fitted: FittedCard, local_cpus: str) -> dict[str, tuple[str | None, Files]]:
+def _card(fitted: FittedCard, local_cpus: str) -> Board:
     card = fitted.card
-    common = {"numa_node": fitted.numa_node, "gts": card.link_gts, "local_cpus": local_cpus}
-    picture = _function(
-        NVIDIA,
-        card.device,
-        0x030000,
-        card.subsystem,
-        bars=((0, 16), (1, card.bar1_mib), (3, 32)),
-        **common,  # type: ignore[arg-type]
-    )
-    sound = _function(
-        NVIDIA, card.audio_device, 0x040300, card.subsystem, **common  # type: ignore[arg-type]
-    )
+
+    def function(device: int, class_: int, *bars: tuple[int, int]) -> Files:
+        return _function(
+            NVIDIA,
+            device,
+            class_,
+            card.subsystem,
+            numa_node=fitted.numa_node,
+            gts=card.link_gts,
+            bars=bars,
+            local_cpus=local_cpus,
+        )
+
+    picture = function(card.device, 0x030000, (0, 16), (1, card.bar1_mib), (3, 32))
+    sound = function(card.audio_device, 0x040300, (0, 1))
     picture["boot_vga"] = "0"
     return {
         fitted.pci: ("nouveau", picture),
@@ -115,15 +124,17 @@ def _card(fitted: FittedCard, local_cpus: str) -> dict[str, tuple[str | None, Fi
     }
 
 
-def write_pci(root: Path, cards: Iterable[FittedCard], cpus_of_node: dict[int, str]) -> None:
+def write_pci(
+    root: Path, board: Board, cards: Iterable[FittedCard], cpus_of_node: dict[int, str]
+) -> None:
     """Write `root` as /sys/bus/pci; every card starts bound to nouveau."""
-    functions = _board()
+    functions = dict(board)
     for fitted in cards:
         functions |= _card(fitted, cpus_of_node.get(fitted.numa_node, "0-3"))
     for pci, (driver, files) in functions.items():
-        if driver:
-            files["driver"] = f"-> ../../drivers/{driver}"
-            write_tree(root / "drivers" / driver, {pci: f"-> ../../devices/{pci}"})
         write_tree(root / "devices" / pci, files)
+        if driver:
+            write_tree(root / "devices" / pci, {"driver": f"-> ../../drivers/{driver}"})
+            write_tree(root / "drivers" / driver, {pci: f"-> ../../devices/{pci}"})
     write_tree(root, {"drivers_autoprobe": "1"})
     (root / "slots").mkdir()
