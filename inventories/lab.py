@@ -1,7 +1,8 @@
 """Example: the three boxes of the article. Copy this file, put in your addresses, keep the shape.
 
-A module-level list is a group of hosts; a host is a name, or (name, data). Data given here wins over
-`group_data/all.py`, where every option is explained. Names with a leading underscore are private.
+A module-level list is a group of hosts; a host is a name, or (name, data). Data given here wins
+over `group_data/all.py`, where every option is explained. Names with a leading underscore are
+private.
 """
 
 workstations = [

@@ -1,4 +1,4 @@
-"""The parts of the CLI that need no host: finding things, reading reports, mapping options, bars."""
+"""The parts of the CLI that need no host: finding things, reading reports, options, bars."""
 
 from __future__ import annotations
 
