@@ -1,4 +1,4 @@
-"""The shape of a model: its tensors by class and its attention by layer, as a GGUF header tells them.
+"""The shape of a model: tensors by class and attention by layer, as a GGUF header tells them.
 
 Imports nothing of ours; `gguf` makes these, `plan` reads them. All sizes are bytes of the file's
 own types, so a mixed quant (UD-Q4_K_M) is counted tensor by tensor.
@@ -36,7 +36,9 @@ class ModelShape:
     """A whole model. `file_bytes` is the sum over its shards; `context_train` is tokens.
 
     `experts` and `experts_used` are routed experts per layer and per token (0 for dense models);
-    `output_bytes` is 0 where the output shares the token embeddings.
+    `output_bytes` is 0 where the output shares the token embeddings. `skipped_bytes` are drafting
+    (MTP) blocks that lie in the file but are not loaded; `parameters` leaves them out too.
+    `metadata` holds the architecture's own keys; arrays as numbers with commas between.
     """
 
     architecture: str
@@ -52,6 +54,7 @@ class ModelShape:
     file_bytes: int = 0
     shards: int = 1
     parameters: int = 0
+    skipped_bytes: int = 0
     metadata: dict[str, int | float | str | bool] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

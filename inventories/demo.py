@@ -1,7 +1,7 @@
 """The simulated lab: four hosts as `scripts/lab up` made them, read from that lab's lab.json.
 
 Only data: what is pretended there (hardware, and the internet) is said here by the same options
-that any user has for mirrors, drop-ins and environments. BOXWRIGHT_LAB names the lab; default `demo`.
+that any user has for mirrors, drop-ins and environments. BOXWRIGHT_LAB names the lab.
 """
 
 import json as _json

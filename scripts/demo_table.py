@@ -1,4 +1,4 @@
-"""The demo's closing table: what each host of an inventory is now, read from the hosts themselves."""
+"""The demo's closing table: what each host of an inventory is now, read from the hosts."""
 
 from __future__ import annotations
 

@@ -1,0 +1,88 @@
+"""What an architecture's name says about its attention, where the metadata does not.
+
+Data read from llama.cpp's `load_arch_hparams` of each architecture (src/models/*.cpp, b11549) and
+`llm_arch_is_hybrid`. An architecture that is not listed is taken to attend fully in every layer,
+which can only over-estimate its KV cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class WindowRule:
+    """How sliding windows alternate: every `period`-th layer attends fully, the rest do not.
+
+    `full_first` puts the full layer first in each period instead of last. `window` (tokens) is
+    what holds when the metadata name none (None: no window then), `fixed_window` what holds
+    whatever they name. `only_layers` limits the rule to models of that many layers. A period of 1
+    is full attention unless the metadata bring a pattern; 0 slides everywhere.
+    """
+
+    period: int
+    full_first: bool = False
+    window: int | None = None
+    fixed_window: int | None = None
+    only_layers: int | None = None
+
+
+WINDOWS: dict[str, WindowRule] = {
+    "afmoe": WindowRule(4),
+    "cohere2": WindowRule(4),
+    "cohere2moe": WindowRule(4, full_first=True),
+    "deepseek4": WindowRule(0),
+    "dots3note": WindowRule(1),
+    "exaone-moe": WindowRule(4, window=128),
+    "exaone4": WindowRule(4, window=4096, only_layers=64),
+    "gemma2": WindowRule(2, window=4096),
+    "gemma3": WindowRule(6),
+    "gemma3n": WindowRule(5),
+    "gemma4": WindowRule(1),
+    "gpt-oss": WindowRule(2),
+    "granite_swa": WindowRule(1),
+    "laguna": WindowRule(4, full_first=True),
+    "lfm2": WindowRule(0),
+    # a window of 0 in the metadata still means none
+    "llama4": WindowRule(4, window=8192, fixed_window=8192),
+    "maple": WindowRule(1),
+    "mellum": WindowRule(4),
+    "mimo2": WindowRule(1),
+    "muse-glimmer": WindowRule(4),
+    "olmo2": WindowRule(4),
+    "plamo3": WindowRule(8),
+    "smallthinker": WindowRule(4, full_first=True, fixed_window=4096),
+    "spark2_5": WindowRule(1),
+    "step35": WindowRule(1),
+}
+
+# Recurrent layers are listed in `attention.recurrent_layers`, else all but every
+# `full_attention_interval`-th (4 where that is missing too).
+RECURRENT_BY_INTERVAL = frozenset({"minimax-01", "qwen35", "qwen35moe", "qwen3next", "qwen4exp"})
+# Recurrent layers are those without KV heads …
+RECURRENT_WITHOUT_KV_HEADS = frozenset(
+    {
+        "bailingmoe3",
+        "glm5-next",
+        "granitehybrid",
+        "jamba",
+        "kimi-k3",
+        "kimi-linear",
+        "lfm2",
+        "lfm2moe",
+        "plamo2",
+    }
+)
+# … and, here, without a feed-forward part.
+RECURRENT_WITHOUT_FEED_FORWARD = frozenset({"nemotron_h", "nemotron_h_moe"})
+# Every layer keeps a recurrent state and no KV cache.
+RECURRENT_ONLY = frozenset({"arwkv7", "mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7"})
+# Every layer keeps both.
+RECURRENT_BESIDE_ATTENTION = frozenset({"falcon-h1"})
+
+# K alone is cached, as in multi-head latent attention, though the metadata do not say so.
+K_ONLY = frozenset({"deepseek4"})
+
+# The first layers keep KV, the others read theirs; the metadata of these name no number.
+LAYERS_WITH_KV = {"gemma3n": 20}
+SHARED_KV_ARCHITECTURES = frozenset({"gemma4"})

@@ -1,0 +1,83 @@
+"""Which weights are which: a header's tensors sorted into experts, layers, embedding and output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from boxwright.gguf.reader import Tensor
+
+# what --cpu-moe moves (LLM_FFN_EXPS_REGEX, common/common.h); biases of experts go with them
+EXPERTS = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch|)exps")
+SHARED_EXPERTS = re.compile(r"_shexp(?=\.|$)")
+BLOCK = re.compile(r"blk\.(\d+)\.")
+# what llama.cpp looks up rows in and keeps in host RAM (LLM_TENSOR_LAYER_INPUT, llama-arch.cpp)
+INPUTS = frozenset({"token_embd", "position_embd", "token_types", "per_layer_token_embd"})
+OUTPUT = "output"
+
+
+@dataclass
+class LayerWeights:
+    """Bytes of one layer by what they are."""
+
+    dense_bytes: int = 0
+    shared_expert_bytes: int = 0
+    expert_bytes: int = 0
+    largest_expert_tensor_bytes: int = 0
+
+    def add(self, tensor: Tensor) -> None:
+        """Count one tensor of this layer."""
+        if EXPERTS.search(tensor.name):
+            self.expert_bytes += tensor.size_bytes
+            self.largest_expert_tensor_bytes = max(
+                self.largest_expert_tensor_bytes, tensor.size_bytes
+            )
+        elif SHARED_EXPERTS.search(tensor.name):
+            self.shared_expert_bytes += tensor.size_bytes
+        else:
+            self.dense_bytes += tensor.size_bytes
+
+
+@dataclass
+class Weights:
+    """Bytes of a model. `skipped_bytes` are those of layers past `layers`, which are not loaded."""
+
+    layers: list[LayerWeights]
+    embedding_bytes: int = 0
+    output_bytes: int = 0
+    other_bytes: int = 0
+    skipped_bytes: int = 0
+    parameters: int = 0
+    embedding_rows: int = 0
+    unknown_layers: set[int] = field(default_factory=set)
+
+
+def sort_weights(tensors: Iterable[Tensor], layers: int, blocks: int) -> Weights:
+    """The tensors by what they are; blocks from `layers` up to `blocks` are skipped ones."""
+    weights = Weights([LayerWeights() for _ in range(layers)])
+    for tensor in tensors:
+        found = BLOCK.match(tensor.name)
+        if found and int(found[1]) >= layers:
+            weights.skipped_bytes += tensor.size_bytes
+            if int(found[1]) >= blocks:
+                weights.unknown_layers.add(int(found[1]))
+            continue
+        weights.parameters += tensor.elements
+        if found:
+            weights.layers[int(found[1])].add(tensor)
+        else:
+            _add_outside(weights, tensor)
+    return weights
+
+
+def _add_outside(weights: Weights, tensor: Tensor) -> None:
+    kind = tensor.name.split(".")[0]
+    if kind in INPUTS:
+        weights.embedding_bytes += tensor.size_bytes
+        if tensor.name == "token_embd.weight":
+            weights.embedding_rows = tensor.rows
+    elif kind == OUTPUT:
+        weights.output_bytes += tensor.size_bytes
+    else:
+        weights.other_bytes += tensor.size_bytes
