@@ -1,0 +1,47 @@
+"""Looking at a lab host, and doing things to it, over plain ssh: independent of the product."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.lab.conftest import RunningLab
+
+
+class Far:
+    """One host of a lab, spoken to by OpenSSH's own client."""
+
+    def __init__(self, lab: RunningLab, name: str) -> None:
+        (row,) = [host for host in lab.document["hosts"] if host["host"] == name]
+        self.name = name
+        self.address: str = row["address"]
+        self.user: str = row["user"]
+        self.base_url: str = row["base_url"]
+        ssh = lab.document["ssh"]
+        self._ssh = [
+            "ssh", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",
+            "-o", "IdentitiesOnly=yes", "-i", ssh["key"],
+            "-o", f"UserKnownHostsFile={ssh['known_hosts']}", f"{self.user}@{self.address}",
+        ]  # fmt: skip
+
+    def run(self, script: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a shell script as root."""
+        shell = ["sh", "-s"] if self.user == "root" else ["sudo", "-n", "sh", "-s"]
+        return subprocess.run(
+            [*self._ssh, *shell], input=script, capture_output=True, text=True, timeout=timeout_s
+        )
+
+    def said(self, script: str, timeout_s: float = 60) -> str:
+        """What a script printed; it has to succeed."""
+        done = self.run(script, timeout_s)
+        assert done.returncode == 0, f"{self.name}: {script}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def holds(self, path: str) -> bool:
+        """Whether a path is there."""
+        return self.run(f"test -e {path}").returncode == 0
+
+
+def key_of(lab: RunningLab) -> str:
+    """The API key of the lab's servers."""
+    return Path(lab.document["api_key_file"]).read_text().strip()

@@ -1,0 +1,135 @@
+"""Running the product on a lab as a user does: pyinfra as a subprocess, its report and its log."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lab.conftest import RunningLab
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = "inventories/demo.py"
+RUN_TIMEOUT_S = 900
+REFUSAL = re.compile(r"\[(?P<host>[^]]+)\].*?boxwright refuses: (?P<sentence>.+)")
+
+VARIANT = """\
+\"\"\"The demo's hosts with other data for some of them.\"\"\"
+import runpy as _runpy
+_changes = {changes!r}
+_all = _runpy.run_path({demo!r})["lab_hosts"]
+lab_hosts = [
+    (_name, {{**_data, **_changes.get(_name, {{}})}}) for _name, _data in _all if _name in {hosts!r}
+]
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run: exit code, pyinfra's JSON report (None if it printed none), its log."""
+
+    code: int
+    report: dict[str, Any] | None
+    log: str
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Host x operation counts by outcome."""
+        assert self.report is not None, self.log[-4000:]
+        totals: dict[str, int] = self.report["results"]["totals"]
+        return totals
+
+    @property
+    def failed(self) -> set[str]:
+        """The hosts that failed; pyinfra prints no report when all did."""
+        if self.report is None:
+            return set(re.findall(r"\[([a-z0-9]+)\]", self.log))
+        return set(self.report["results"]["failed_hosts"])
+
+    @property
+    def refusals(self) -> dict[str, str]:
+        """The first refusal of each host that was refused."""
+        said: dict[str, str] = {}
+        for found in REFUSAL.finditer(self.log):
+            said.setdefault(found["host"], found["sentence"])
+        return said
+
+    def changed(self, host: str) -> list[str]:
+        """Names of the operations that changed this host."""
+        assert self.report is not None, self.log[-4000:]
+        operations = self.report["results"]["operations"]
+        return [one["name"] for one in operations if host in one["success"]]
+
+
+def environment(lab: RunningLab) -> dict[str, str]:
+    """The process environment that makes the demo inventory read this lab."""
+    own = {"BOXWRIGHT_LAB": lab.lab.name, "BOXWRIGHT_LAB_NUMBER": str(lab.lab.number)}
+    return {**os.environ, **own, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+
+
+def variant(
+    directory: Path, changes: Mapping[str, Mapping[str, Any]], hosts: list[str] | None = None
+) -> str:
+    """An inventory of the demo's hosts (all, or those named) with changed data; its path."""
+    path = directory / "variant.py"
+    names = hosts or ["xeon", "ryzen", "pro6000", "plain"]
+    text = VARIANT.format(changes=dict(changes), demo=str(ROOT / DEMO), hosts=names)
+    path.write_text(text)
+    return str(path)
+
+
+def command(inventory: str, deploy: str, *more: str) -> list[str]:
+    """The documented command, without questions, with a report."""
+    group_data = ["--group-data", "inventories/group_data"]
+    return [sys.executable, "-m", "pyinfra", *group_data, inventory, deploy, "-y", "--json", *more]
+
+
+def run(lab: RunningLab, inventory: str = DEMO, deploy: str = "deploy/all.py", *more: str) -> Run:
+    """Run one deploy to its end."""
+    done = subprocess.run(
+        command(inventory, deploy, *more),
+        cwd=ROOT,
+        env=environment(lab),
+        capture_output=True,
+        text=True,
+        timeout=RUN_TIMEOUT_S,
+    )
+    report = json.loads(done.stdout) if done.stdout.strip() else None
+    return Run(done.returncode, report, done.stderr)
+
+
+def run_killed_at(lab: RunningLab, marker: str, inventory: str, *more: str) -> str:
+    """Run deploy/all.py and kill it with SIGKILL when its log first matches; the log until then.
+
+    With `-vv` pyinfra logs each command as it sends it, which is what markers are found in.
+    Fails if the run ends without the marker.
+    """
+    lines: list[str] = []
+    with tempfile.TemporaryFile() as nowhere:
+        running = subprocess.Popen(
+            command(inventory, "deploy/all.py", "-vv", *more),
+            cwd=ROOT,
+            env=environment(lab),
+            stdout=nowhere,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert running.stderr is not None
+        for line in running.stderr:
+            lines.append(line)
+            if re.search(marker, line):
+                running.send_signal(signal.SIGKILL)
+                break
+        running.stderr.close()
+        code = running.wait()
+    log = "".join(lines)
+    assert code == -signal.SIGKILL, f"the run ended ({code}) without {marker!r}:\n{log[-4000:]}"
+    return log
