@@ -1,0 +1,91 @@
+"""Fixtures for tests on real hosts: one lab for the whole run, and what tests do with its hosts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import access, document, lifecycle
+from tests.lab.settings import Lab, current
+
+REBOOT_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class RunningLab:
+    """A lab that is up; `document` is its lab.json."""
+
+    lab: Lab
+    document: dict[str, Any]
+
+    def run(self, host: str, command: str) -> str:
+        """What a shell command prints on a host; raises CalledProcessError if it fails."""
+        return access.run(self.lab, host, command)
+
+    def boot_id(self, host: str) -> str:
+        """The id of the host's present boot."""
+        return self.run(host, "cat /proc/sys/kernel/random/boot_id").strip()
+
+    def reboot(self, host: str) -> None:
+        """Reboot a host and wait for its next boot."""
+        before = self.boot_id(host)
+        self.run(host, "(sleep 0.2; sudo systemctl reboot) </dev/null >/dev/null 2>&1 &")
+        deadline = time.monotonic() + REBOOT_TIMEOUT_S
+        while time.monotonic() < deadline:
+            time.sleep(0.2)
+            try:
+                if self.boot_id(host) != before:
+                    return
+            except subprocess.SubprocessError:
+                continue
+        pytest.fail(f"{host} did not boot again within {REBOOT_TIMEOUT_S:.0f} s")
+
+    def host_directory(self, host: str) -> Path:
+        """Where the lab keeps this host on this machine (`models` in it is its model disk)."""
+        return self.lab.state / "hosts" / host
+
+
+def say(line: str) -> None:
+    """Report the lab's progress; pytest shows it when a test fails, or with -s."""
+    print(line, file=sys.stderr)
+
+
+@contextmanager
+def brought_up(lab: Lab) -> Iterator[RunningLab]:
+    """Bring a lab up; take it down at the end unless it was up before or is to be kept."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab makes network namespaces and mounts, which needs root")
+    was_up = document.path(lab).exists()
+    try:
+        lifecycle.up(lab, say)
+        yield RunningLab(lab, document.read(lab))
+    finally:
+        if not was_up and os.environ.get("BOXWRIGHT_LAB_KEEP") != "1":
+            lifecycle.down(lab, say)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[RunningLab]:
+    """The lab that BOXWRIGHT_LAB names (default `test`), up for the whole run."""
+    os.environ.setdefault("BOXWRIGHT_LAB", "test")
+    with brought_up(current()) as running:
+        yield running
+
+
+@pytest.fixture
+def reset_host(lab: RunningLab) -> Callable[[str], None]:
+    """Give a host a fresh install; its model disk stays."""
+
+    def reset(host: str) -> None:
+        lifecycle.reset(lab.lab, host, say)
+
+    return reset

@@ -1,0 +1,200 @@
+"""The lab keeps its word: real tools on the hosts see the pretended hardware, and only that.
+
+Runs in a lab of its own beside the one of the other tests, because it reboots and resets at will.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import boot, lifecycle, network
+from tests.lab.conftest import RunningLab, brought_up, say
+from tests.lab.hosts import HOSTS
+from tests.lab.settings import Lab
+from tests.lab.state import Record, stop, strays
+
+pytestmark = pytest.mark.lab
+
+OWN_LAB = Lab(name="itself", number=9)
+GIB_IN_MIB = 1024
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[RunningLab]:
+    with brought_up(OWN_LAB) as running:
+        yield running
+
+
+def lscpu(own: RunningLab, host: str) -> dict[str, str]:
+    rows = json.loads(own.run(host, "LC_ALL=C lscpu --json"))["lscpu"]
+    return {row["field"].rstrip(":"): row["data"] for row in flat(rows)}
+
+
+def flat(rows: list[dict[str, object]]) -> Iterator[dict[str, str]]:
+    """lscpu nests its rows in some versions and not in others."""
+    for row in rows:
+        yield row  # type: ignore[misc]
+        yield from flat(row.get("children", []))  # type: ignore[arg-type]
+
+
+def expect_xeon(own: RunningLab) -> None:
+    cpu = lscpu(own, "xeon")
+    assert cpu["Model name"] == "Intel(R) Xeon(R) CPU E5-2698 v4 @ 2.20GHz"
+    assert (cpu["Socket(s)"], cpu["Core(s) per socket"], cpu["Thread(s) per core"]) == (
+        ("2", "1", "2")
+    )
+    assert (cpu["NUMA node0 CPU(s)"], cpu["NUMA node1 CPU(s)"]) == ("0,2", "1,3")
+    cards = [line for line in own.run("xeon", "lspci -Dnn").splitlines() if "[10de:" in line]
+    assert [line.split()[0] for line in cards] == [
+        "0000:03:00.0",
+        "0000:03:00.1",
+        "0000:82:00.0",
+        "0000:82:00.1",
+    ]
+    assert "VGA compatible controller [0300]" in cards[0]
+    assert "[Quadro P5000] [10de:1bb0]" in cards[0]
+    assert "Audio device [0403]" in cards[1]
+    total = int(own.run("xeon", "free -m | awk '/^Mem/{print $2}'"))
+    assert 125 * GIB_IN_MIB < total < 128 * GIB_IN_MIB
+    assert own.run("xeon", "cat /proc/sys/kernel/osrelease") == "6.8.0-60-generic\n"
+    assert own.run("xeon", "systemctl is-system-running") == "running\n"
+
+
+def test_xeon_shows_two_sockets_and_two_cards(own: RunningLab) -> None:
+    expect_xeon(own)
+    release = own.run("xeon", ". /etc/os-release; echo $ID $VERSION_ID $VERSION_CODENAME")
+    assert release == "ubuntu 24.04 noble\n"
+    for address, node in (("0000:03:00.0", "0"), ("0000:82:00.0", "1")):
+        assert own.run("xeon", f"cat /sys/bus/pci/devices/{address}/numa_node").strip() == node
+
+
+@pytest.mark.parametrize(
+    ("host", "card"), [("ryzen", "10de:2b85"), ("pro6000", "10de:2bb1"), ("plain", None)]
+)
+def test_other_hosts_show_their_board(own: RunningLab, host: str, card: str | None) -> None:
+    pictures = own.run(host, "lspci -nnk -d ::0300")
+    assert pictures.count("VGA compatible controller") == (1 if card else 0)
+    if card:
+        assert f"[{card}]" in pictures
+        assert "Kernel driver in use: nouveau" in pictures
+        assert "32GT/s, Width x16" in own.run(host, "lspci -vv -d ::0300 | grep LnkSta:")
+        cpu = lscpu(own, host)
+        assert cpu["Model name"].startswith("AMD Ryzen 9 9950X")
+        assert (cpu["Socket(s)"], cpu["Core(s) per socket"]) == ("1", "2")
+        total = int(own.run(host, "free -m | awk '/^Mem/{print $2}'"))
+        assert 188 * GIB_IN_MIB < total < 192 * GIB_IN_MIB
+    else:
+        true_total = Path("/proc/meminfo").read_text().split(None, 2)[1]
+        shown = own.run(host, "awk '/^MemTotal/{print $2}' /proc/meminfo").strip()
+        assert shown == true_total
+    assert own.run(host, "systemctl is-system-running") == "running\n"
+
+
+def test_logins_are_as_told(own: RunningLab) -> None:
+    for spec in HOSTS:
+        assert own.run(spec.name, "id -un") == f"{spec.user}\n"
+        assert own.run(spec.name, "sudo -n id -u") == "0\n"
+        assert own.run(spec.name, "hostname") == f"{spec.name}\n"
+
+
+def test_a_reboot_is_a_new_boot_of_the_same_machine(own: RunningLab) -> None:
+    before = own.boot_id("xeon")
+    own.run("xeon", "sudo sh -c 'echo kept >/etc/kept; sysctl -qw vm.swappiness=3'")
+    own.reboot("xeon")
+    assert own.boot_id("xeon") != before
+    assert own.run("xeon", "cat /etc/kept") == "kept\n"
+    assert own.run("xeon", "cat /proc/sys/vm/swappiness") != "3\n"
+    expect_xeon(own)
+
+
+def test_what_a_host_sets_stays_in_it(own: RunningLab) -> None:
+    keys = ("vm/swappiness", "kernel/numa_balancing")
+    before = [Path("/proc/sys", key).read_text() for key in keys]
+    own.run("ryzen", "sysctl -qw vm.swappiness=17 kernel.numa_balancing=1")
+    shown = own.run("ryzen", "cat /proc/sys/vm/swappiness /proc/sys/kernel/numa_balancing")
+    assert shown.split() == ["17", "1"]
+    assert [Path("/proc/sys", key).read_text() for key in keys] == before
+    assert "17" not in own.run("pro6000", "cat /proc/sys/vm/swappiness")
+    for command in ("sysctl -qw kernel.pid_max=99999", "date -s 2001-01-01"):
+        with pytest.raises(subprocess.CalledProcessError):
+            own.run("ryzen", command)
+
+
+def test_hosts_do_not_stop_each_others_services(own: RunningLab) -> None:
+    for host in ("ryzen", "pro6000"):
+        own.run(host, "systemd-run --quiet --unit=same-name sleep 300")
+    own.run("ryzen", "systemctl stop same-name")
+    assert own.run("pro6000", "systemctl is-active same-name; systemctl stop same-name") == (
+        "active\n"
+    )
+
+
+def test_a_reset_keeps_the_model_disk_and_nothing_else(own: RunningLab) -> None:
+    own.run("plain", "echo weights >/srv/models/kept; echo gone >/etc/gone; sync")
+    before = own.boot_id("plain")
+    lifecycle.reset(own.lab, "plain", say)
+    assert own.boot_id("plain") != before
+    assert own.run("plain", "cat /srv/models/kept") == "weights\n"
+    assert own.run("plain", "ls /etc/gone 2>/dev/null || echo absent") == "absent\n"
+
+
+def test_up_again_leaves_what_runs_and_boots_what_died(own: RunningLab) -> None:
+    stayed = own.boot_id("pro6000")
+    stop([Record(own.lab).hosts["plain"]])
+    states = {row.host: row.state for row in lifecycle.status(own.lab)}
+    assert states == {
+        "xeon": "running",
+        "ryzen": "running",
+        "pro6000": "running",
+        "plain": "stopped",
+    }
+    lifecycle.up(own.lab, say)
+    assert own.boot_id("pro6000") == stayed
+    assert own.run("plain", "cat /srv/models/kept") == "weights\n"
+
+
+def test_a_second_lab_does_not_touch_the_first(own: RunningLab) -> None:
+    assert own.document["gateway"] == "10.77.9.1"
+    assert {row["address"] for row in own.document["hosts"]} == {
+        f"10.77.9.{last}" for last in range(11, 15)
+    }
+    key = Path(own.document["api_key_file"])
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert len(key.read_text().strip()) >= 24
+
+
+def test_the_door_lists_the_hosts(own: RunningLab) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.lab", "status", "--json"],
+        env={"BOXWRIGHT_LAB": OWN_LAB.name, "BOXWRIGHT_LAB_NUMBER": str(OWN_LAB.number)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    rows = json.loads(done.stdout)
+    assert [row["host"] for row in rows] == [spec.name for spec in HOSTS]
+    assert rows[0] | {"state": "running"} == {
+        "host": "xeon",
+        "address": "10.77.9.11",
+        "base_url": "http://10.77.9.11:8080",
+        "user": "engineer",
+        "state": "running",
+    }
+
+
+def test_zz_down_leaves_no_trace(own: RunningLab) -> None:
+    """Named to run last: it ends the lab of this module."""
+    lifecycle.down(own.lab, say)
+    assert not own.lab.state.exists()
+    assert not strays(own.lab)
+    assert not Path("/sys/class/net", own.lab.bridge).exists()
+    assert not [s for s in HOSTS if (network.NAMESPACES / network.namespace(own.lab, s)).exists()]
+    assert own.lab.name not in Path("/proc/self/mounts").read_text()
+    assert not list(Path("/sys/fs/cgroup").glob(f"**/{boot.cgroup(own.lab, HOSTS[0])}"))
+    lifecycle.down(own.lab, say)
