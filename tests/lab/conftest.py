@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.lab import access, document, lifecycle
+from tests.lab.runs import Run, run
 from tests.lab.settings import Lab, current
 
 REBOOT_TIMEOUT_S = 30.0
@@ -89,3 +90,9 @@ def reset_host(lab: RunningLab) -> Callable[[str], None]:
         lifecycle.reset(lab.lab, host, say)
 
     return reset
+
+
+@pytest.fixture(scope="session")
+def converged(lab: RunningLab) -> Run:
+    """The run that brought the lab's hosts to their plan; tests leave them like that again."""
+    return run(lab)

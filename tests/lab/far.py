@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.lab.conftest import RunningLab
+if TYPE_CHECKING:
+    from tests.lab.conftest import RunningLab
 
 
 class Far:

@@ -12,9 +12,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.lab.conftest import RunningLab
+if TYPE_CHECKING:
+    from tests.lab.conftest import RunningLab
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = "inventories/demo.py"
