@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import RunningLab, brought_up
+from tests.lab.hosts import host_named
 from tests.lab.settings import Lab
-from tests.lab.world.elf import kernel_module
+from tests.lab.world.driver_files import module_for_kernel
 
 pytestmark = pytest.mark.lab
 
-OPEN, PROPRIETARY = "Dual MIT/GPL", "NVIDIA"
+OPEN, PROPRIETARY = "open", "proprietary"
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +44,13 @@ def shown(own: RunningLab, host: str) -> Shown:
     return Shown(lines[0], lines[1], int(lines[2]))
 
 
-def install(own: RunningLab, host: str, version: str, licence: str, tmp_path: Path) -> None:
+def install(
+    own: RunningLab, host: str, version: str, flavour: str, tmp_path: Path, kernel: str = ""
+) -> None:
     """Lay the files that a driver package lays, straight on the host's disk."""
     module = tmp_path / "nvidia.ko"
-    kernel_module(module, "nvidia", version, licence)
+    kernel = kernel or host_named(host).kernel
+    module.write_bytes(module_for_kernel(version, flavour, kernel))
     subprocess.run(
         ["scp", "-q", "-F", own.document["ssh"]["config"], str(module), f"{host}:/tmp/nvidia.ko"],
         check=True,
@@ -60,7 +64,7 @@ def install(own: RunningLab, host: str, version: str, licence: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("host", "version", "licence", "expected"),
+    ("host", "version", "flavour", "expected"),
     [
         ("xeon", "580.173.02", PROPRIETARY, Shown("580.173.02", "nvidia", 2)),
         ("xeon", "580.173.02", OPEN, Shown("none", "none", 0)),
@@ -71,10 +75,10 @@ def install(own: RunningLab, host: str, version: str, licence: str, tmp_path: Pa
     ],
 )
 def test_only_a_suitable_driver_shows_and_only_after_a_boot(
-    own: RunningLab, tmp_path: Path, host: str, version: str, licence: str, expected: Shown
+    own: RunningLab, tmp_path: Path, host: str, version: str, flavour: str, expected: Shown
 ) -> None:
     before = shown(own, host)
-    install(own, host, version, licence, tmp_path)
+    install(own, host, version, flavour, tmp_path)
     assert shown(own, host) == before
     own.reboot(host)
     assert shown(own, host) == expected
@@ -88,14 +92,20 @@ def test_nouveau_keeps_the_card_unless_it_is_blacklisted(own: RunningLab, tmp_pa
     assert own.run("ryzen", "ls /sys/module | grep -c '^nouveau$'") == "1\n"
 
 
+def test_a_module_built_for_another_kernel_does_not_load(own: RunningLab, tmp_path: Path) -> None:
+    install(own, "ryzen", "620.14.02", OPEN, tmp_path, kernel="6.12.41+deb13-amd64")
+    own.reboot("ryzen")
+    assert shown(own, "ryzen") == Shown("none", "none", 0)
+
+
 @pytest.mark.parametrize(
-    ("licence", "name"),
+    ("flavour", "name"),
     [(OPEN, "Open Kernel Module for x86_64  620.14.02"), (PROPRIETARY, "Kernel Module  620.14.02")],
 )
 def test_the_version_file_names_the_flavour(
-    own: RunningLab, tmp_path: Path, licence: str, name: str
+    own: RunningLab, tmp_path: Path, flavour: str, name: str
 ) -> None:
-    install(own, "ryzen", "620.14.02", licence, tmp_path)
+    install(own, "ryzen", "620.14.02", flavour, tmp_path)
     own.reboot("ryzen")
     text = own.run("ryzen", "cat /proc/driver/nvidia/version")
     assert text.startswith("NVRM version: NVIDIA UNIX ")

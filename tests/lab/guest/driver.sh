@@ -64,6 +64,18 @@ write_nvidia_proc() {
     done <"$run/gpus.csv"
 }
 
+# The module that modprobe would take: built on the host (updates) before the distribution's own;
+# Debian calls it nvidia-current. One that was built for another kernel does not load.
+installed_module() {
+    for folder in "/lib/modules/$kernel/updates" "/lib/modules/$kernel"; do
+        ko=$(find "$folder" -name 'nvidia.ko*' -o -name 'nvidia-current.ko*' 2>/dev/null | head -n 1)
+        [ -z "$ko" ] || break
+    done
+    case "$(modinfo -F vermagic "$ko" 2>/dev/null)" in
+    "$kernel "*) echo "$ko" ;;
+    esac
+}
+
 load_nvidia() {
     version=$(modinfo -F version "$1")
     branch=${version%%.*}
@@ -78,7 +90,7 @@ load_nvidia() {
 }
 
 if [ -s /lab/rules.csv ]; then
-    ko=$(find "/lib/modules/$kernel" -name 'nvidia.ko*' 2>/dev/null | head -n 1)
+    ko=$(installed_module)
     if ! nouveau_is_off; then
         mkdir -p "$run/sys/module/nouveau"
         echo live >"$run/sys/module/nouveau/initstate"
