@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
@@ -60,16 +59,26 @@ def start(lab: Lab, spec: HostSpec, layer: Path) -> Process:
         "CGROUP": cgroup(lab, spec),
     }
     command = ["unshare", "--mount", "--propagation=slave", "--pid", "--fork", "--kill-child"]
-    with (here / "console.log").open("ab") as console:
-        child = subprocess.Popen(
-            [*command, "--mount-proc", "sh", str(Path(__file__).with_name("boot.sh"))],
-            env=os.environ | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    return process(child.pid)
+    script = str(Path(__file__).with_name("boot.sh"))
+    # Not subprocess: the host outlives this command, and nobody here waits for it.
+    pid = os.posix_spawnp(
+        command[0],
+        [*command, "--mount-proc", "sh", script],
+        os.environ | variables,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (
+                os.POSIX_SPAWN_OPEN,
+                1,
+                here / "console.log",
+                os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+                0o644,
+            ),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    return process(pid)
 
 
 def wait(lab: Lab, spec: HostSpec, booting: Process) -> None:

@@ -64,20 +64,18 @@ def stop(processes: list[Process], *, graceful_s: float = 0.0) -> None:
                     os.kill(one.pid, number)
         deadline = time.monotonic() + wait_s
         while any(one.alive for one in processes) and time.monotonic() < deadline:
-            _reap()
             time.sleep(0.01)
+    for one in processes:
+        _reap(one)
     left = [one.pid for one in processes if one.alive]
     if left:
         raise LabError(f"processes {left} did not end within 10 s of SIGKILL")
 
 
-def _reap() -> None:
-    """Collect our own dead children, so that they stop counting as processes."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+def _reap(one: Process) -> None:
+    """Collect a dead child of ours; one that another `up` started belongs to init by now."""
+    with suppress(ChildProcessError):
+        os.waitpid(one.pid, os.WNOHANG)
 
 
 def strays(lab: Lab) -> list[Process]:
