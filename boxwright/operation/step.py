@@ -32,7 +32,14 @@ def refuse(refusal: Refusal) -> Commands:
     See reference/pyinfra.md, section 5 and pitfall 2.
     """
     text = f"{REFUSAL_MARK} {refusal.sentence()}"
-    yield RefusalCommand("echo", QuoteString(text), ">&2;", "exit", "1")
+    # without sudo, so that it can be said where sudo is what is missing
+    yield RefusalCommand("echo", QuoteString(text), ">&2;", "exit", "1", _sudo=False)
+
+
+def attempt(command: StringCommand, refusal: Refusal) -> StringCommand:
+    """A command that changes something, and the sentence its failure ends this host with."""
+    text = f"{REFUSAL_MARK} {refusal.sentence()}"
+    return StringCommand(command, "||", "{", "echo", QuoteString(text), ">&2;", "exit", "1;", "}")
 
 
 def noop(why: str) -> None:
