@@ -1,0 +1,184 @@
+"""Asking one server over HTTP: proxy, token, redirects, and a bounded number of retries."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from boxwright.supply.results import SupplyError
+
+RETRY_WAITS_S = (0.5, 1.0, 2.0)
+LONGEST_WAIT_S = 10.0
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+PASSING = frozenset({429, 500, 502, 503, 504})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS = 5
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that is asked: its base URL, and the option that names it, for error sentences.
+
+    `token` is sent to this origin only, never to a host it redirects to.
+    """
+
+    url: str
+    option: str
+    proxy_url: str | None = None
+    proxy_exceptions: str = ""
+    token: str | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            parsed = httpx.URL(self.url)
+        except httpx.InvalidURL:
+            parsed = httpx.URL("")
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise SupplyError(
+                f"{self.option} is '{self.url}', needs a URL that begins with http:// or https://",
+                f"correct {self.option} in the inventory's data",
+            )
+
+    @property
+    def name(self) -> str:
+        """How sentences call it."""
+        return self.url.rstrip("/")
+
+
+class Session:
+    """Requests to one server and to where it redirects. A context manager."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.base = httpx.URL(server.name)
+        common: dict[str, Any] = {
+            "timeout": TIMEOUT,
+            "follow_redirects": False,
+            "headers": {"User-Agent": "boxwright", "Accept-Encoding": "identity"},
+        }
+        try:
+            proxy = server.proxy_url or None
+            # without the option, the environment's HTTP_PROXY and NO_PROXY hold, as everywhere
+            self.client = httpx.Client(proxy=proxy, trust_env=proxy is None, **common)
+            self.direct = httpx.Client(trust_env=False, **common) if proxy else self.client
+        except (ValueError, httpx.InvalidURL) as error:
+            raise SupplyError(
+                f"proxy_url is '{server.proxy_url}', needs a URL such as http://10.0.0.1:3128",
+                "correct proxy_url in the inventory's data",
+            ) from error
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.direct.close()
+
+    def url(self, path: str) -> httpx.URL:
+        """A path below the base URL."""
+        return httpx.URL(f"{self.server.name}/{path.lstrip('/')}")
+
+    def same_origin(self, url: httpx.URL) -> bool:
+        """Whether this is the server itself, which alone may see the token."""
+        return (url.scheme, url.host, url.port) == (
+            self.base.scheme,
+            self.base.host,
+            self.base.port,
+        )
+
+    def ask(self, method: str, url: httpx.URL, headers: dict[str, str] | None = None,
+            *, follow: bool = True) -> httpx.Response:  # fmt: skip
+        """The response, read whole, after retries and redirects; its status may be an error.
+
+        Raises SupplyError if the server cannot be reached.
+        """
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._retried(method, url, headers or {})
+            if not (
+                follow and response.status_code in REDIRECTS and "location" in response.headers
+            ):
+                return response
+            url = url.join(response.headers["location"])
+        raise SupplyError(
+            f"{self.server.name} redirected more than {MAX_REDIRECTS} times, needs an answer",
+            f"check {self.server.option}",
+        )
+
+    @contextmanager
+    def stream(self, url: httpx.URL, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        """One GET whose body is read by the caller; no retries, httpx errors come through."""
+        client = self._client_for(url)
+        with client.stream("GET", url, headers=self._headers(url, headers)) as response:
+            yield response
+
+    def _retried(self, method: str, url: httpx.URL, headers: dict[str, str]) -> httpx.Response:
+        attempts = len(RETRY_WAITS_S) + 1
+        for wait_s in (*RETRY_WAITS_S, None):
+            try:
+                response = self._client_for(url).request(
+                    method, url, headers=self._headers(url, headers)
+                )
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                if wait_s is None:
+                    raise self.unreachable(url, error, attempts) from error
+                time.sleep(wait_s)
+                continue
+            asked_wait_s = wait_asked_for_s(response) or 0.0
+            passing = response.status_code in PASSING and asked_wait_s <= LONGEST_WAIT_S
+            if not passing or wait_s is None:
+                return response
+            time.sleep(max(wait_s, asked_wait_s))
+        raise AssertionError("the last attempt returns or raises")
+
+    def unreachable(self, url: httpx.URL, error: Exception, attempts: int) -> SupplyError:
+        """The error for a server that does not answer at all."""
+        at = f"{url.scheme}://{url.netloc.decode()}"
+        why = str(error) or type(error).__name__
+        through = f" through proxy_url {self.server.proxy_url}" if self.server.proxy_url else ""
+        return SupplyError(
+            f"{at} could not be reached{through} in {attempts} attempts ({why})",
+            f"check the network of this machine, {self.server.option} and proxy_url,"
+            " or name a mirror there",
+        )
+
+    def _headers(self, url: httpx.URL, headers: dict[str, str]) -> dict[str, str]:
+        if self.server.token and self.same_origin(url):
+            return {**headers, "Authorization": f"Bearer {self.server.token}"}
+        return headers
+
+    def _client_for(self, url: httpx.URL) -> httpx.Client:
+        return self.direct if bypasses(url.host, self.server.proxy_exceptions) else self.client
+
+
+def bypasses(host: str, exceptions: str) -> bool:
+    """Whether a host is asked without the proxy: names, domains (`.lan`, `lan`), IPs, networks."""
+    for one in (part.strip().lower() for part in exceptions.split(",")):
+        if not one:
+            continue
+        if one == "*" or host.lower() == one or host.lower().endswith("." + one.lstrip("*.")):
+            return True
+        try:
+            if ipaddress.ip_address(host) in ipaddress.ip_network(one, strict=False):
+                return True
+        except ValueError:  # names are no addresses
+            continue
+    return False
+
+
+def wait_asked_for_s(response: httpx.Response) -> float | None:
+    """How long the server wants us to wait: `Retry-After`, or the `t` of the Hub's `RateLimit`."""
+    retry_after = response.headers.get("retry-after", "")
+    if retry_after.isdigit():
+        return float(retry_after)
+    if response.status_code == 429:
+        for part in response.headers.get("ratelimit", "").split(";"):
+            key, _, value = part.strip().partition("=")
+            if key == "t" and value.isdigit():
+                return float(value)
+    return None
