@@ -11,6 +11,8 @@ from tests.lab import settings as _settings
 _lab = _json.loads((_settings.current().state / "lab.json").read_text())
 _addresses = {_host["host"]: _host for _host in _lab["hosts"]}
 
+_oldest_build = min((_build["build"] for _build in _lab["builds"]), key=lambda name: int(name[1:]))
+
 # Where things come from: the lab's servers in place of the internet.
 _common = {
     "ssh_key": _lab["ssh"]["key"],
@@ -56,5 +58,5 @@ lab_hosts = [
         model="gemma-3-270m",
         server_environment={**_shaders, "GGML_VK_VISIBLE_DEVICES": "0"},
     ),
-    _host("plain", model="gemma-3-270m", runtime_build="b10434"),
+    _host("plain", model="gemma-3-270m", runtime_build=_oldest_build),
 ]

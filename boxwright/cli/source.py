@@ -12,11 +12,15 @@ from boxwright.cli.outcome import FAILED, Sentence
 from boxwright.gguf import GgufError, read_shape
 from boxwright.machine import Machine
 from boxwright.operation.options import Endpoints
-from boxwright.plan import Known, Plan, Refusal
+from boxwright.plan import Known, ModelChoice, Plan, Refusal
 from boxwright.plan.results import ModelFile
 from boxwright.plan.wanted import Wanted
-from boxwright.shapes import ModelShape
 
+HUB_URL = re.compile(
+    r"^(?P<hub>https?://[^/]+)/(?P<repository>[^/]+/[^/]+)/(?:resolve|blob)/(?P<revision>[^/]+)/"
+    r"(?P<path>[^?]+\.gguf)(?:\?.*)?$"
+)
+QUANT = "file"  # the name that a file without a catalog row gets in place of its quant
 SHARD = re.compile(r"-(?P<index>\d{5})-of-(?P<count>\d{5})\.gguf$")
 
 
@@ -29,30 +33,54 @@ def plan_named(machine: Machine, wanted: Wanted) -> Plan:
     chosen = planner.choose_model(known_catalog, wanted)
     if isinstance(chosen, Refusal):
         return Plan(refusal=chosen)
-    model = supply.model_from_hub(chosen, Endpoints())
-    if isinstance(model, supply.Failure):
-        raise Sentence(f"{model.reason}. Cure: {model.cure}.", FAILED)
-    known = Known(files=model.files, commit=model.commit, shape=model.shape)
+    known = _from_hub(chosen, Endpoints())
     return planner.make(machine, known_catalog, wanted, known)
 
 
 def plan_file(machine: Machine, wanted: Wanted, gguf: str) -> Plan:
-    """The plan for one GGUF, local or at a URL; a sharded one is named by its first shard.
+    """The plan for one GGUF, local or at a Hub's URL; a sharded one is named by any of its shards.
 
     Raises Sentence (exit 1) if the file cannot be read as a GGUF.
     """
-    names, shape = _shape_of(gguf)
-    name = SHARD.sub("", names[0]).removesuffix(".gguf").lower()
+    where = HUB_URL.match(gguf)
+    if gguf.startswith(("http://", "https://")) and not where:
+        raise Sentence(
+            f"{gguf} is no file of a Hub; it needs https://HUB/OWNER/NAME/resolve/REVISION/FILE.gguf."
+            " Or download it and name its path.",
+            FAILED,
+        )
+    names = shards_of(where["path"] if where else gguf)
+    repository, revision = (where["repository"], where["revision"]) if where else ("local", "main")
+    name = SHARD.sub("", Path(names[0]).name).removesuffix(".gguf").lower()
+    choice = ModelChoice(name, QUANT, repository, revision, names)
+    if where:
+        known = _from_hub(choice, Endpoints(models_hub_url=where["hub"]))
+    else:
+        known = _from_disk(gguf, [Path(one) for one in names])
     row = {
-        "repository": name,
-        "revision": "main",
-        "default_quant": "file",
-        "quants": {"file": {"files": list(names)}},
-        "architecture": shape.architecture,
+        "repository": repository,
+        "revision": revision,
+        "default_quant": QUANT,
+        "quants": {QUANT: {"files": [{"name": file.name} for file in known.files]}},
     }
-    wanted = replace(wanted, model=name, model_quant="file", models_catalog={name: row})
-    files = tuple(ModelFile(one) for one in names)
-    return planner.make(machine, _catalog(wanted), wanted, Known(files=files, shape=shape))
+    wanted = replace(wanted, model=name, model_quant=QUANT, models_catalog={name: row})
+    return planner.make(machine, _catalog(wanted), wanted, known)
+
+
+def _from_hub(choice: ModelChoice, endpoints: Endpoints) -> Known:
+    model = supply.model_from_hub(choice, endpoints)
+    if isinstance(model, supply.Failure):
+        raise Sentence(f"{model.reason}. Cure: {model.cure}.", FAILED)
+    return Known(files=model.files, commit=model.commit, shape=model.shape)
+
+
+def _from_disk(named: str, paths: list[Path]) -> Known:
+    try:
+        shape = read_shape(paths)
+        files = tuple(ModelFile(path.name, path.stat().st_size) for path in paths)
+    except (GgufError, OSError) as error:
+        raise Sentence(f"{named}: {error}.", FAILED) from error
+    return Known(files=files, shape=shape)
 
 
 def _catalog(wanted: Wanted) -> catalog.Catalog:
@@ -62,19 +90,10 @@ def _catalog(wanted: Wanted) -> catalog.Catalog:
         raise Sentence(f"{error}.", FAILED) from error
 
 
-def _shape_of(gguf: str) -> tuple[tuple[str, ...], ModelShape]:
-    paths = [Path(name) for name in shards_of(gguf)]
-    try:
-        return tuple(path.name for path in paths), read_shape(paths)
-    except (GgufError, OSError) as error:
-        raise Sentence(f"{gguf}: {error}.", FAILED) from error
-
-
-def shards_of(first: str) -> tuple[str, ...]:
-    """All shards of the file whose first (or any) shard is named; a file without shards alone."""
-    found = SHARD.search(first)
+def shards_of(named: str) -> tuple[str, ...]:
+    """All shards of the file of which one is named; a file without shards alone."""
+    found = SHARD.search(named)
     if not found:
-        return (first,)
-    count = int(found["count"])
-    stem = first[: found.start()]
+        return (named,)
+    count, stem = int(found["count"]), named[: found.start()]
     return tuple(f"{stem}-{index:05d}-of-{count:05d}.gguf" for index in range(1, count + 1))

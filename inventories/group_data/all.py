@@ -1,0 +1,144 @@
+"""Every option a user sets, with its default: one comment line each (meaning, unit, what None is).
+
+Set options here for all hosts, in group_data/<group>.py for a group, or beside a host in the
+inventory; the nearer wins. Paths are paths on the host, unless "here" says: on this machine.
+"""
+
+# -- how pyinfra works -------------------------------------------------------------------------
+
+# longest time for one command on a host, in seconds; a command that hangs blocks its host
+_timeout = 6 * 3600
+
+# -- cards -------------------------------------------------------------------------------------
+
+# PCI addresses ("0000:82:00.0") of cards to leave alone; they get no work and decide no driver
+ignore_gpus = ()
+
+# how many cards to use, in the order of their PCI addresses; None: all that fit
+gpu_count = None
+
+# VRAM in MiB by PCI address, for cards the catalog does not know or that were modified
+gpu_vram_mib = {}
+
+# -- driver ------------------------------------------------------------------------------------
+
+# NVIDIA branch, such as "580"; None: the newest long-term branch that serves every card
+driver_branch = None
+
+# kernel module flavour, "open" or "proprietary"; None: what the cards need
+driver_flavour = None
+
+# "ubuntu-archive", "debian-archive" or "nvidia-repository"; None: what the distribution offers
+driver_source = None
+
+# -- runtime: llama.cpp ------------------------------------------------------------------------
+
+# upstream build, such as "b11669"; None: the catalog's pinned build
+runtime_build = None
+
+# CUDA line, "12.8" or "13.4"; None: what the cards and the driver allow
+runtime_cuda = None
+
+# rows for release assets the catalog does not know: name, build, cuda, glibc, archs
+runtime_asset_rows = ()
+
+# where releases lie beside each other, with the link `current`
+runtime_directory = "/opt/llama.cpp"
+
+# repository whose releases are installed, OWNER/NAME
+runtime_repository = "ggml-org/llama.cpp"
+
+# GitHub's API or a mirror that speaks it
+runtime_release_api_url = "https://api.github.com"
+
+# -- tuning ------------------------------------------------------------------------------------
+
+# vm.swappiness, 0 to 200; None: leave it alone
+tuning_swappiness = 10
+
+# kernel.numa_balancing where there is more than one NUMA node, 0 or 1; None: leave it alone
+tuning_numa_balancing = 0
+
+# CPU frequency governor where the kernel has one; None: leave it alone
+tuning_governor = "performance"
+
+# -- model -------------------------------------------------------------------------------------
+
+# name in the catalog (boxwright/catalog/models.yaml) or in models_catalog
+model = "qwen3.5-122b-a10b"
+
+# quant of the model, such as "Q4_K_M"; None: the catalog's default, never a smaller one
+model_quant = None
+
+# rows for models the catalog does not have, or that replace its own; the same keys as there
+models_catalog = {}
+
+# the model disk: never formatted, files there are adopted; survives a reinstall
+models_directory = "/srv/models"
+
+# the Hub or a mirror that speaks its API
+models_hub_url = "https://huggingface.co"
+
+# file here whose first line is the Hub token, for gated models; None: no token
+models_hub_token_file = None
+
+# -- server ------------------------------------------------------------------------------------
+
+# address to listen on; None: 127.0.0.1, or 0.0.0.0 when there is an API key
+server_host = None
+
+# TCP port
+server_port = 8080
+
+# model name in the API's answers; None: the catalog's name
+server_alias = None
+
+# context in tokens, for all parallel users together
+server_context = 32768
+
+# type of the KV cache, K and V alike: "f16", "q8_0", ...
+server_cache_type = "q8_0"
+
+# logical batch in tokens
+server_batch = 2048
+
+# physical batch in tokens: larger is faster prefill and more VRAM
+server_ubatch = 512
+
+# users served at once; they share the context
+server_parallel = 1
+
+# threads for decode; None: physical cores
+server_threads = None
+
+# where weights lie: "auto", "gpu", "cpu-moe" (experts in host RAM) or "cpu"
+server_placement = "auto"
+
+# keep the experts of the first N layers in host RAM; None: decided by the placement
+server_n_cpu_moe = None
+
+# shares of the cards, such as (3, 2); None: by their memory
+server_tensor_split = None
+
+# --numa mode; None: "distribute" where there is more than one node
+server_numa = None
+
+# how weights are loaded, such as "mlock"; None: locked in memory
+server_load_mode = None
+
+# host RAM for cached prompts, in MiB
+server_cache_ram_mib = 2048
+
+# environment variables of the service
+server_environment = {}
+
+# arguments put at the end of llama-server's own; checked against its --help
+server_extra_args = ()
+
+# -- network -----------------------------------------------------------------------------------
+
+# HTTP proxy for apt, Hub and releases, here and on the hosts; None: none
+proxy_url = None
+
+# hosts reached without the proxy, with commas
+proxy_exceptions = "localhost,127.0.0.1"
