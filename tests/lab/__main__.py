@@ -11,7 +11,6 @@ from dataclasses import asdict
 from tests.lab import lifecycle
 from tests.lab.hosts import HOSTS
 from tests.lab.settings import Lab, current
-from tests.lab.state import LabError
 
 
 def _say(line: str) -> None:
@@ -56,7 +55,7 @@ def main() -> int:
             lifecycle.down(lab, _say)
         else:
             lifecycle.reset(lab, asked.host, _say)
-    except LabError as error:
+    except RuntimeError as error:
         _say(f"lab {lab.name}: {error}")
         return 1
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import shutil
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 
 from tests.lab.settings import CACHE_ROOT
 from tests.lab.state import LabError, locked
+from tests.lab.world import fetch
+
+machine_apt = functools.cache(fetch.machine_apt)
 
 MINIMAL = (
     "systemd",
@@ -40,7 +44,8 @@ class Layer:
     @property
     def path(self) -> Path:
         """Where it lies in the cache; another list of packages gets another place."""
-        digest = hashlib.sha256(" ".join((self.suite, *self.packages)).encode()).hexdigest()
+        made_from = (self.suite, machine_apt().debian_mirror, *self.packages)
+        digest = hashlib.sha256(" ".join(made_from).encode()).hexdigest()
         return CACHE_ROOT / "layers" / f"{self.suite}-{digest[:12]}"
 
 
@@ -71,6 +76,7 @@ def _bootstrap(layer: Layer) -> None:
     part = layer.path.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     log = layer.path.with_suffix(".log")
+    apt = machine_apt()
     command = [
         "mmdebstrap",
         "--variant=minbase",
@@ -78,8 +84,11 @@ def _bootstrap(layer: Layer) -> None:
         # An archive mirror frozen in time still serves, though its Release file has expired.
         '--aptopt=Acquire::Check-Valid-Until "false"',
         f"--include={','.join(layer.packages)}",
+        *(f"--aptopt={line}" for line in apt.acquire_lines),
         layer.suite,
         str(part),
+        # One source, the one its hosts get too: versions from another would not fit together.
+        apt.debian_mirror,
     ]
     with log.open("w") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)

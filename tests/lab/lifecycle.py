@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import access, boot, document, images, network, rootfs, servers
+from tests.lab import access, boot, document, images, network, rootfs, servers, world
 from tests.lab.hosts import HOSTS, HostSpec, host_named
-from tests.lab.settings import STATE_ROOT, Lab
-from tests.lab.state import Process, Record, host_dir, lock_of, locked, stop, strays
+from tests.lab.settings import CACHE_ROOT, STATE_ROOT, Lab
+from tests.lab.state import Process, Record, lock_of, locked, stop, strays
 
 Say = Callable[[str], None]
 
@@ -28,54 +28,67 @@ class HostStatus:
     state: str
 
 
+@dataclass(frozen=True)
+class Ingredients:
+    """What hosts are made of, all of it in the cache shared by every lab."""
+
+    layers: dict[str, Path]
+    downloads: world.World
+    shaders: Path | None
+
+
+def _gather() -> Ingredients:
+    """Make what the cache lacks: base layers and downloads beside each other, then the shaders."""
+    with ThreadPoolExecutor() as pool:
+        building = {name: pool.submit(images.build, name) for name in images.LAYERS}
+        downloads = world.prepare(CACHE_ROOT)
+        layers = {name: layer.result() for name, layer in building.items()}
+    return Ingredients(layers, downloads, servers.shaders(downloads, layers["trixie"]))
+
+
 def up(lab: Lab, say: Say) -> None:
-    """Bring up what is not up; what runs stays as it is. Raise LabError if a part cannot run."""
+    """Bring up what is not up; what runs stays as it is. Raise RuntimeError if a part cannot."""
     began = time.monotonic()
     with locked(lock_of(lab)):
         lab.state.mkdir(parents=True, exist_ok=True)
         access.prepare(lab)
-        say("preparing base layers and downloads (first time: a few minutes)")
-        with ThreadPoolExecutor() as pool:
-            layers_ready = {name: pool.submit(images.build, name) for name in images.LAYERS}
-            world = pool.submit(servers.prepare).result()
-            layers = {name: ready.result() for name, ready in layers_ready.items()}
-        shaders = servers.shaders(world, layers["trixie"])
+        say("base layers and downloads (a few minutes the first time)")
+        ingredients = _gather()
         network.up(lab)
         record = Record(lab)
-        servers.start(lab, world, record)
-        say(f"servers answer on {lab.gateway}, after {time.monotonic() - began:.1f} s")
-        _boot_all(lab, record, layers, servers.sources(lab, world), shaders, say)
-        document.write(lab, servers.describe(lab, world))
+        servers.start(lab, ingredients.downloads, record)
+        say(f"servers answer on {lab.gateway} after {time.monotonic() - began:.1f} s")
+        missing = [spec for spec in HOSTS if not _runs(record.hosts.get(spec.name))]
+        _boot(lab, missing, ingredients, record, say)
+        document.write(lab, world.describe(lab, ingredients.downloads))
     say(f"lab {lab.name} is up after {time.monotonic() - began:.1f} s")
 
 
-def _boot_all(
-    lab: Lab,
-    record: Record,
-    layers: dict[str, Path],
-    sources: dict[str, dict[str, str]],
-    shaders: Path | None,
-    say: Say,
+def _boot(
+    lab: Lab, specs: list[HostSpec], ingredients: Ingredients, record: Record, say: Say
 ) -> None:
-    """Boot every host that does not run, all at once."""
-    missing = [s for s in HOSTS if not _runs(record.hosts.get(s.name))]
+    """Boot these hosts beside each other, each from the root it has or a fresh one."""
+    systems = sorted({spec.guest_os for spec in specs})
+    sources = {name: world.guest_sources(lab, ingredients.downloads, name) for name in systems}
 
     def lay(spec: HostSpec) -> None:
         boot.write_hardware(lab, spec)
-        rootfs.create(lab, spec, layers[spec.layer], sources[spec.guest_os], shaders)
+        layer = ingredients.layers[spec.layer]
+        rootfs.create(lab, spec, layer, sources[spec.guest_os], ingredients.shaders)
 
     def wait(spec: HostSpec) -> None:
         began = time.monotonic()
         boot.wait(lab, spec, record.hosts[spec.name])
-        say(f"{spec.name} takes logins at {spec.address(lab)}, {time.monotonic() - began:.1f} s")
+        took_s = time.monotonic() - began
+        say(f"{spec.name} takes logins at {spec.address(lab)} after {took_s:.1f} s")
 
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lay, missing))
-        for spec in missing:
+        list(pool.map(lay, specs))
+        for spec in specs:
             boot.halt(lab, spec, None)
-            record.hosts[spec.name] = boot.start(lab, spec, layers[spec.layer])
+            record.hosts[spec.name] = boot.start(lab, spec, ingredients.layers[spec.layer])
             record.save()
-        list(pool.map(wait, missing))
+        list(pool.map(wait, specs))
 
 
 def _runs(process: Process | None) -> bool:
@@ -85,31 +98,18 @@ def _runs(process: Process | None) -> bool:
 def reset(lab: Lab, name: str, say: Say) -> None:
     """Give a host a fresh install and boot it; its model disk and its keys stay.
 
-    Raises LookupError for an unknown host, LabError if it cannot boot.
+    Raises LookupError for an unknown host, RuntimeError if it cannot boot.
     """
     spec = host_named(name)
     began = time.monotonic()
     with locked(lock_of(lab)):
-        record = Record(lab)
         document.require(lab)
+        ingredients = _gather()
+        record = Record(lab)
         boot.halt(lab, spec, record.hosts.pop(name, None))
         record.save()
-        root = host_dir(lab, name) / "root"
-        old = root.with_suffix(".old")
-        shutil.rmtree(old, ignore_errors=True)
-        if root.is_dir():
-            root.rename(old)
-        layers = {layer: images.build(layer) for layer in images.LAYERS}
-        world = servers.prepare()
-        shaders = servers.shaders(world, layers["trixie"])
-        boot.write_hardware(lab, spec)
-        rootfs.create(
-            lab, spec, layers[spec.layer], servers.sources(lab, world)[spec.guest_os], shaders
-        )
-        record.hosts[name] = boot.start(lab, spec, layers[spec.layer])
-        record.save()
-        shutil.rmtree(old, ignore_errors=True)
-        boot.wait(lab, spec, record.hosts[name])
+        with rootfs.discarded(lab, spec):
+            _boot(lab, [spec], ingredients, record, say)
     say(f"{name} is a fresh install again after {time.monotonic() - began:.1f} s")
 
 
@@ -117,7 +117,7 @@ def down(lab: Lab, say: Say) -> None:
     """End what the lab started and remove every trace of it but the shared cache."""
     with locked(lock_of(lab)):
         record = Record(lab)
-        stop(record.servers, graceful_s=3.0)
+        stop(record.servers, graceful_s=servers.STOP_S)
         stop([*record.hosts.values(), *strays(lab)])
         for spec in HOSTS:
             boot.halt(lab, spec, None)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab import access
@@ -75,6 +76,20 @@ def create(
     if shaders and spec.cards:
         _copy_shaders(shaders, upper / "var/cache/mesa-shaders")
     part.rename(root)
+
+
+@contextmanager
+def discarded(lab: Lab, spec: HostSpec) -> Iterator[None]:
+    """Take the root of a halted host away, and delete it when the block has ended well or not."""
+    root = host_dir(lab, spec.name) / "root"
+    old = root.with_suffix(".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if root.is_dir():
+        root.rename(old)
+    try:
+        yield
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(upper: Path, path: str, text: str, mode: int = 0o644) -> None:

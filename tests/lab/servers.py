@@ -1,47 +1,34 @@
-"""Glue to tests/lab/world: builds the downloads, starts their servers, remembers their pids."""
+"""Glue to tests/lab/world: prepares the downloads, starts their servers, remembers their pids."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
-from tests.lab.settings import CACHE_ROOT, Lab
+from tests.lab import world
+from tests.lab.settings import Lab
 from tests.lab.state import MARKER, Record, process, stop
+from tests.lab.world import World
 
-try:
-    from tests.lab import world as _world
-
-    _world.start  # noqa: B018
-except (ImportError, AttributeError):
-    _world = None  # type: ignore[assignment]
-
-GUEST_SYSTEMS = ("ubuntu-noble", "trixie", "bookworm")
+STOP_S = 3.0
 
 
-def prepare() -> Any:
-    return _world.prepare(CACHE_ROOT) if _world else None
-
-
-def shaders(world: Any, root: Path) -> Path | None:
-    return None
-
-
-def start(lab: Lab, world: Any, record: Record) -> None:
-    if not _world or (record.servers and all(one.alive for one in record.servers)):
+def start(lab: Lab, prepared: World, record: Record) -> None:
+    """Start the servers unless all of them run; a half-dead set is ended first."""
+    if record.servers and all(one.alive for one in record.servers):
         return
-    stop(record.servers, graceful_s=3.0)
+    stop(record.servers, graceful_s=STOP_S)
     os.environ[MARKER] = str(lab.state)
     try:
-        record.servers = [process(pid) for pid in _world.start(lab, world)]
+        record.servers = [process(pid) for pid in world.start(lab, prepared)]
     finally:
         del os.environ[MARKER]
     record.save()
 
 
-def sources(lab: Lab, world: Any) -> dict[str, dict[str, str]]:
-    return {name: {} for name in GUEST_SYSTEMS}
-
-
-def describe(lab: Lab, world: Any) -> dict[str, Any]:
-    return {}
+def shaders(prepared: World, root: Path) -> Path | None:
+    """The compiled shaders that hosts with a GPU get; compiled once, in a root with Mesa."""
+    try:
+        return world.shader_cache(prepared) or world.warm(root, prepared)
+    except NotImplementedError:
+        return None
