@@ -124,22 +124,38 @@ class HeaderReader(GGUFReader):
 
     def _build_tensors(self, start_offs: int, fields: list[ReaderField]) -> None:
         """What the header says of each tensor, without a look at its weights."""
+        expected = 0
         for field in fields:
-            _, name, _, dimensions, raw_type, offset = field.parts
-            shape = [int(size) for size in dimensions]
-            if len(shape) > MAX_DIMENSIONS:
-                raise GgufError(f"holds a tensor of {len(shape)} dimensions, needs at most 4")
-            elements = math.prod(shape)
-            block_elements, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(raw_type[0])]
-            if elements % block_elements:
-                raise GgufError(f"holds a tensor of {elements} elements in blocks of"
-                                f" {block_elements}, needs whole blocks")  # fmt: skip
-            self.listed.append(
-                Tensor(
-                    name=bytes(name).decode("utf-8"),
-                    elements=elements,
-                    size_bytes=elements // block_elements * block_bytes,
-                    offset=int(offset[0]),
-                    rows=elements // shape[0] if shape and shape[0] else 0,
+            tensor = _tensor(field)
+            if tensor.offset != expected:  # llama.cpp refuses it too (ggml/src/gguf.cpp)
+                raise GgufError(
+                    f"puts tensor '{tensor.name}' at {tensor.offset}, needs it at {expected},"
+                    " right after the one before"
                 )
-            )
+            alignment = int(self.alignment)
+            expected += -(-tensor.size_bytes // alignment) * alignment
+            self.listed.append(tensor)
+
+
+def _tensor(field: ReaderField) -> Tensor:
+    _, raw_name, _, dimensions, raw_type, offset = field.parts
+    name, shape = bytes(raw_name).decode("utf-8"), [int(size) for size in dimensions]
+    if not name or not 0 < len(shape) <= MAX_DIMENSIONS or 0 in shape:
+        raise GgufError(
+            f"holds a tensor '{name}' of dimensions {shape[:8]}, needs a name and 1 to"
+            f" {MAX_DIMENSIONS} dimensions from 1 on"
+        )
+    elements = math.prod(shape)
+    block_elements, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(raw_type[0])]
+    if shape[0] % block_elements:
+        raise GgufError(
+            f"holds tensor '{name}' with rows of {shape[0]} elements, needs whole blocks of"
+            f" {block_elements}"
+        )
+    return Tensor(
+        name=name,
+        elements=elements,
+        size_bytes=elements // block_elements * block_bytes,
+        offset=int(offset[0]),
+        rows=elements // shape[0],
+    )
