@@ -100,8 +100,8 @@ def test_a_host_key_that_changed(lab: RunningLab, converged: Run, tmp_path: Path
 def test_a_hub_that_does_not_give_the_model(
     lab: RunningLab, converged: Run, tmp_path: Path, fault: dict[str, Any], said: str
 ) -> None:
-    with left_as_it_was(lab, "plain"), hub_faults(lab, "tiny-moe", **fault):
-        refused = run_with(lab, tmp_path, "plain", model="tiny-moe")
+    with left_as_it_was(lab, "plain"), hub_faults(lab, "mini-moe", **fault):
+        refused = run_with(lab, tmp_path, "plain", model="mini-moe")
     assert said in refused.refusals["plain"]
     assert "Cure:" in refused.refusals["plain"]
 
@@ -109,10 +109,10 @@ def test_a_hub_that_does_not_give_the_model(
 def test_weights_that_arrive_corrupted(lab: RunningLab, converged: Run, tmp_path: Path) -> None:
     plain = Far(lab, "plain")
     serving = state_of(plain)[1]
-    with hub_faults(lab, "tiny-moe", corrupt=True):
-        refused = run_with(lab, tmp_path, "plain", model="tiny-moe")
+    with hub_faults(lab, "mini-moe", corrupt=True):
+        refused = run_with(lab, tmp_path, "plain", model="mini-moe")
     assert "sha256" in refused.refusals["plain"]
-    assert plain.said("find /srv/models -path '*tiny-moe*' -name '*.gguf*'") == ""
+    assert plain.said("find /srv/models -path '*mini-moe*' -name '*.gguf*'") == ""
     assert state_of(plain)[1] == serving, "the server that was there still serves"
     assert run(lab).code == 0
 
@@ -121,11 +121,11 @@ def test_a_pinned_sum_that_the_hub_does_not_have(
     lab: RunningLab, converged: Run, tmp_path: Path
 ) -> None:
     catalog = json.loads(json.dumps(lab.document["models"]))
-    (quant,) = catalog["tiny-moe"]["quants"].values()
+    (quant,) = catalog["mini-moe"]["quants"].values()
     for file in quant["files"]:
         file["sha256"] = "0" * 64
     with left_as_it_was(lab, "plain"):
-        refused = run_with(lab, tmp_path, "plain", model="tiny-moe", models_catalog=catalog)
+        refused = run_with(lab, tmp_path, "plain", model="mini-moe", models_catalog=catalog)
     assert "0" * 12 in refused.refusals["plain"]
 
 
