@@ -53,7 +53,7 @@ def run_with(lab: RunningLab, directory: Path, host: str, **data: Any) -> Run:
 @contextmanager
 def hub_faults(lab: RunningLab, model: str, **fault: Any) -> Iterator[None]:
     """Make the Hub server misbehave for one model's repository."""
-    faults = lab.lab.state / "faults.json"
+    faults = lab.lab.state / "hub-faults.json"
     faults.write_text(json.dumps({lab.document["models"][model]["repository"]: fault}))
     try:
         yield
@@ -121,9 +121,8 @@ def test_a_pinned_sum_that_the_hub_does_not_have(
     lab: RunningLab, converged: Run, tmp_path: Path
 ) -> None:
     catalog = json.loads(json.dumps(lab.document["models"]))
-    (quant,) = catalog["mini-moe"]["quants"].values()
-    for file in quant["files"]:
-        file["sha256"] = "0" * 64
+    pinned = catalog["mini-moe"]["sha256"]
+    pinned.update(dict.fromkeys(pinned, "0" * 64))
     with left_as_it_was(lab, "plain"):
         refused = run_with(lab, tmp_path, "plain", model="mini-moe", models_catalog=catalog)
     assert "0" * 12 in refused.refusals["plain"]
