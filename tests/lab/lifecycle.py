@@ -50,11 +50,11 @@ def up(lab: Lab, say: Say) -> None:
     """Bring up what is not up; what runs stays as it is. Raise RuntimeError if a part cannot."""
     began = time.monotonic()
     with locked(lock_of(lab)):
+        network.up(lab)
         lab.state.mkdir(parents=True, exist_ok=True)
         access.prepare(lab)
         say("base layers and downloads (a few minutes the first time)")
         ingredients = _gather()
-        network.up(lab)
         record = Record(lab)
         servers.start(lab, ingredients.downloads, record)
         say(f"servers answer on {lab.gateway} after {time.monotonic() - began:.1f} s")

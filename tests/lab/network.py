@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.lab.hosts import HOSTS, HostSpec
 from tests.lab.settings import Lab
+from tests.lab.state import LabError
 
 NAMESPACES = Path("/run/netns")
 
@@ -33,11 +34,25 @@ def _link_exists(name: str) -> bool:
     return Path("/sys/class/net", name).exists()
 
 
+def _is_own(lab: Lab) -> bool:
+    """Whether the bridge of this number is this lab's; the kernel keeps the owner's name."""
+    return Path("/sys/class/net", lab.bridge, "ifalias").read_text().strip() == lab.name
+
+
 def up(lab: Lab) -> None:
-    """Make what is missing of the bridge, the namespaces and the links."""
+    """Make what is missing of the bridge, the namespaces and the links.
+
+    Raises LabError if another lab has this number.
+    """
+    if _link_exists(lab.bridge) and not _is_own(lab):
+        raise LabError(
+            f"the bridge {lab.bridge} is there and not this lab's: take another number than "
+            f"{lab.number} with BOXWRIGHT_LAB_NUMBER"
+        )
     if not _link_exists(lab.bridge):
         _ip(
             f"link add {lab.bridge} type bridge",
+            f"link set {lab.bridge} alias {lab.name}",
             f"addr add {lab.gateway}/24 dev {lab.bridge}",
             f"link set {lab.bridge} up",
         )
@@ -65,7 +80,9 @@ def _connect(lab: Lab, spec: HostSpec) -> None:
 
 
 def down(lab: Lab) -> None:
-    """Remove all of it that is there."""
+    """Remove all of it that is there; another lab's of the same number stays."""
+    if _link_exists(lab.bridge) and not _is_own(lab):
+        return
     for spec in HOSTS:
         if _link_exists(_veth(lab, spec)):
             _ip(f"link del {_veth(lab, spec)}")

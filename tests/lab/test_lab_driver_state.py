@@ -21,7 +21,7 @@ OPEN, PROPRIETARY = "open", "proprietary"
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[RunningLab]:
-    with brought_up(Lab(name="driver-state", number=8)) as running:
+    with brought_up(Lab(name="driver-state", number=202)) as running:
         yield running
 
 

@@ -17,11 +17,11 @@ from tests.lab import boot, lifecycle, network
 from tests.lab.conftest import RunningLab, brought_up, say
 from tests.lab.hosts import HOSTS
 from tests.lab.settings import Lab
-from tests.lab.state import Record, stop, strays
+from tests.lab.state import LabError, Record, stop, strays
 
 pytestmark = pytest.mark.lab
 
-OWN_LAB = Lab(name="itself", number=9)
+OWN_LAB = Lab(name="itself", number=201)
 GIB_IN_MIB = 1024
 
 
@@ -160,10 +160,14 @@ def test_up_again_leaves_what_runs_and_boots_what_died(own: RunningLab) -> None:
 
 
 def test_a_second_lab_does_not_touch_the_first(own: RunningLab) -> None:
-    assert own.document["gateway"] == "10.77.9.1"
+    assert own.document["gateway"] == "10.77.201.1"
     assert {row["address"] for row in own.document["hosts"]} == {
-        f"10.77.9.{last}" for last in range(11, 15)
+        f"10.77.201.{last}" for last in range(11, 15)
     }
+    with pytest.raises(LabError, match="take another number"):
+        lifecycle.up(Lab(name="intruder", number=OWN_LAB.number), say)
+    lifecycle.down(Lab(name="intruder", number=OWN_LAB.number), say)
+    assert own.run("xeon", "hostname") == "xeon\n"
     key = Path(own.document["api_key_file"])
     assert key.stat().st_mode & 0o777 == 0o600
     assert len(key.read_text().strip()) >= 24
@@ -181,8 +185,8 @@ def test_the_door_lists_the_hosts(own: RunningLab) -> None:
     assert [row["host"] for row in rows] == [spec.name for spec in HOSTS]
     assert rows[0] | {"state": "running"} == {
         "host": "xeon",
-        "address": "10.77.9.11",
-        "base_url": "http://10.77.9.11:8080",
+        "address": "10.77.201.11",
+        "base_url": "http://10.77.201.11:8080",
         "user": "engineer",
         "state": "running",
     }
