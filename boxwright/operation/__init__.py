@@ -1,28 +1,60 @@
-"""What roles share: the operation decorator, the refusal, the plan of this host, lock and reboot."""
+"""What roles share: the operation decorator, refusal, plan of this host, lock, reboot, transfer."""
 
+from boxwright.operation.apt import (
+    Package,
+    Packages,
+    install_packages,
+    installed_packages,
+    patiently,
+    update_lists,
+)
+from boxwright.operation.ask import Ask
+from boxwright.operation.files import absent, rendered
 from boxwright.operation.lock import take_lock
 from boxwright.operation.options import Endpoints, endpoints_for_host, option
 from boxwright.operation.planning import (
     machine_of_host,
+    model_for_host,
     plan_for_host,
     release_assets,
     wanted_for_host,
 )
 from boxwright.operation.reboot import reboot_into_new_boot
-from boxwright.operation.step import RefusalCommand, noop, operation, refuse
+from boxwright.operation.space import no_room
+from boxwright.operation.step import Commands, RefusalCommand, attempt, noop, operation, refuse
+from boxwright.operation.transfer import Download, fetch, hashing_timeout_s, size_text
+from boxwright.operation.write import write_whole
 
 __all__ = [
+    "Ask",
+    "Commands",
+    "Download",
     "Endpoints",
+    "Package",
+    "Packages",
     "RefusalCommand",
+    "absent",
+    "attempt",
     "endpoints_for_host",
+    "fetch",
+    "hashing_timeout_s",
+    "install_packages",
+    "installed_packages",
     "machine_of_host",
+    "model_for_host",
+    "no_room",
     "noop",
     "operation",
     "option",
+    "patiently",
     "plan_for_host",
     "reboot_into_new_boot",
     "refuse",
     "release_assets",
+    "rendered",
+    "size_text",
     "take_lock",
+    "update_lists",
     "wanted_for_host",
+    "write_whole",
 ]

@@ -28,6 +28,23 @@ def machine_of_host() -> Machine:
     return host.get_fact(facts.Machine)
 
 
+def model_for_host() -> supply.ResolvedModel | Refusal:
+    """The files and the shape of this host's model: from its own stamp, else from the Hub."""
+    try:
+        wanted = wanted_for_host()
+        known_catalog = catalog.load_with(wanted.models_catalog, wanted.runtime_asset_rows)
+    except (WantedError, catalog.CatalogError) as error:
+        return Refusal(str(error), "correct the option in the inventory's data")
+    chosen = plan.choose_model(known_catalog, wanted)
+    if isinstance(chosen, Refusal):
+        return chosen
+    stamps = host.get_fact(facts.Models, directory=wanted.models_directory)
+    found = supply.model_from_stamp(chosen, stamps) or supply.model_from_hub(
+        chosen, endpoints_for_host()
+    )
+    return Refusal(found.reason, found.cure) if isinstance(found, supply.Failure) else found
+
+
 def plan_for_host() -> Plan:
     """Everything decided for this host, now; `refusal` says why not, if not."""
     try:
