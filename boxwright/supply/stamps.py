@@ -97,4 +97,5 @@ def _files(choice: ModelChoice, stamp: ModelStamp) -> tuple[ModelFile, ...] | No
 
 
 def _as_pinned(pinned: Mapping[str, Any], name: str, found: object) -> bool:
-    return pinned.get(name) in (None, found)
+    wanted = pinned.get(name)
+    return wanted is None or str(wanted).lower() == str(found).lower()
