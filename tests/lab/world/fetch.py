@@ -54,16 +54,16 @@ def _is_debian(uri: str) -> bool:
 
 def wheels(names: tuple[str, ...], directory: Path) -> None:
     """Download these wheels, without their dependencies, into a directory."""
-    _run([*_pip(), "download", "--quiet", "--no-deps", "--dest", str(directory), *names])
+    pip = _pip() or _new_pip(directory.with_name("pip"))
+    _run([*pip, "download", "--quiet", "--no-deps", "--dest", str(directory), *names])
 
 
-def _pip() -> list[str]:
+def _pip() -> list[str] | None:
     candidates = (
         [sys.executable, "-m", "pip"],
         ["pip3"],
         ["pip"],
         ["uv", "tool", "run", "pip"],
-        [str(Path(sys.executable).with_name("uv")), "tool", "run", "pip"],
     )
     for command in candidates:
         if shutil.which(command[0]) is None:
@@ -71,7 +71,13 @@ def _pip() -> list[str]:
         probe = subprocess.run([*command, "--version"], capture_output=True, check=False)
         if probe.returncode == 0:
             return command
-    raise FetchError("no pip found: install python3-pip, or uv")
+    return None
+
+
+def _new_pip(home: Path) -> list[str]:
+    if not (home / "bin/pip").exists():
+        _run(["python3", "-m", "venv", str(home)])
+    return [str(home / "bin/pip")]
 
 
 def debian_packages(names: tuple[str, ...], suite: str, directory: Path) -> None:

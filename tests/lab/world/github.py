@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from tests.lab.world.web import AccessLog, Handler, Server, Signer, arguments, serve
+from tests.lab.world.transfer import AccessLog, Signer
+from tests.lab.world.web import Handler, Server, arguments, serve
 
 MANIFEST = "assets.json"
 LINK_LIFETIME_S = 300.0

@@ -2,69 +2,22 @@
 
 Routes and headers: reference/peers.md, section F. A repository is a directory OWNER/NAME under the
 root with a `repository.json`; weights are served from a second port under links that expire.
-A faults file, read at every request, makes repositories fail on purpose (see `Rules`).
+A faults file, read at every request, makes repositories fail on purpose (see repositories.Rules).
 """
 
 from __future__ import annotations
 
-import json
 import secrets
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from tests.lab.world.web import AccessLog, Fault, Handler, Server, Signer, arguments, serve
+from tests.lab.world.repositories import Repositories, Rules, entries, lfs
+from tests.lab.world.transfer import AccessLog, Signer
+from tests.lab.world.web import Handler, Server, arguments, serve
 
 PAGE_SIZE = 1000
-MANIFEST = "repository.json"
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What a repository does besides serving; each is a key of its entry in the faults file.
-
-    `gated`: 401 without the token; `token`: the one that may read; `status`: every request gets
-    it; `expire_s`: life of its links; `corrupt`, `cut_after`, `rate`: see web.Fault.
-    """
-
-    gated: bool = False
-    token: str | None = None
-    status: int | None = None
-    expire_s: float | None = None
-    corrupt: bool = False
-    cut_after: int | None = None
-    rate: int | None = None
-
-    @property
-    def fault(self) -> Fault:
-        """The part that concerns the bytes."""
-        return Fault(self.corrupt, self.cut_after, self.rate)
-
-
-class Repositories:
-    """The repositories under a root, and the rules of this moment."""
-
-    def __init__(self, root: Path, faults: Path | None) -> None:
-        self.root, self.faults = root.resolve(), faults
-
-    def rules(self, name: str) -> Rules:
-        """The rules of one repository now."""
-        if self.faults is None or not self.faults.is_file():
-            return Rules()
-        return Rules(**json.loads(self.faults.read_text()).get(name, {}))
-
-    def directory(self, name: str) -> Path | None:
-        """Where a repository lies, or None."""
-        path = (self.root / name).resolve()
-        known = path.parent.parent == self.root and (path / MANIFEST).is_file()
-        return path if known else None
-
-    def manifest(self, directory: Path) -> dict[str, Any]:
-        """The commit and the files of a repository."""
-        content: dict[str, Any] = json.loads((directory / MANIFEST).read_text())
-        return content
 
 
 class _HubPart(Handler):
@@ -131,7 +84,7 @@ class HubHandler(_HubPart):
             if blobs:
                 sibling |= {"size": file["size"], "blobId": file["oid"]}
                 if file["sha256"]:
-                    sibling["lfs"] = _lfs(file) | {"sha256": file["sha256"]}
+                    sibling["lfs"] = lfs(file) | {"sha256": file["sha256"]}
             siblings.append(sibling)
         return {
             "id": name,
@@ -149,18 +102,18 @@ class HubHandler(_HubPart):
     ) -> None:
         revision, folder = more[0], "/".join(more[1:])
         recursive = query.get("recursive", "").lower() in ("true", "1")
-        entries = _entries(manifest["files"], folder, recursive)
-        if folder and not entries:
+        rows = entries(manifest["files"], folder, recursive)
+        if folder and not rows:
             self._refuse(404, "EntryNotFound", f"{folder} does not exist on {revision!r}")
             return
         limit = min(int(query.get("limit", PAGE_SIZE)), PAGE_SIZE)
         start = int(query.get("cursor", 0))
         headers = {"X-Request-Id": self.request_id}
-        if start + limit < len(entries):
+        if start + limit < len(rows):
             following = query | {"limit": str(limit), "cursor": str(start + limit)}
             address = f"http://{self.headers['Host']}{self.path.partition('?')[0]}"
             headers["Link"] = f'<{address}?{urlencode(following)}>; rel="next"'
-        self.reply_json(entries[start : start + limit], headers=headers)
+        self.reply_json(rows[start : start + limit], headers=headers)
 
     def _resolve(self, name: str, directory: Path, rest: list[str], query: dict[str, str]) -> None:
         manifest = self.repositories.manifest(directory)
@@ -213,29 +166,6 @@ class ContentHandler(_HubPart):
         (sha256,) = (entry["sha256"] for entry in files if entry["path"] == file)
         fault = self.repositories.rules(f"{owner}/{repository}").fault
         self.reply_file(directory / file, {"ETag": f'"{sha256}"'}, fault)
-
-
-def _lfs(file: dict[str, Any]) -> dict[str, Any]:
-    return {"oid": file["sha256"], "size": file["size"], "pointerSize": 134}
-
-
-def _entries(files: list[dict[str, Any]], folder: str, recursive: bool) -> list[dict[str, Any]]:
-    prefix = f"{folder}/" if folder else ""
-    found: dict[str, dict[str, Any]] = {}
-    for file in files:
-        if not file["path"].startswith(prefix):
-            continue
-        parts = file["path"].removeprefix(prefix).split("/")
-        for depth in range(1, len(parts)):
-            parent = prefix + "/".join(parts[:depth])
-            if recursive or depth == 1:
-                found[parent] = {"type": "directory", "oid": "0" * 40, "size": 0, "path": parent}
-        if recursive or len(parts) == 1:
-            row = {"type": "file", "oid": file["oid"], "size": file["size"]}
-            if file["sha256"]:
-                row["lfs"] = _lfs(file)
-            found[file["path"]] = row | {"path": file["path"]}
-    return list(found.values())
 
 
 def servers(

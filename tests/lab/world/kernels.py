@@ -47,6 +47,10 @@ def headers(kernel: str, version: str, meta: str) -> list[Deb]:
                 f"/usr/src/{name}/Makefile": text(f"KERNELRELEASE = {kernel}\n"),
                 f"/usr/src/{name}/include/config/kernel.release": text(f"{kernel}\n"),
                 f"/lib/modules/{kernel}/build": Link(f"/usr/src/{name}"),
+                # The kernel's own package brings these; depmod asks for them.
+                f"/lib/modules/{kernel}/modules.order": text(""),
+                f"/lib/modules/{kernel}/modules.builtin": text(""),
+                f"/lib/modules/{kernel}/modules.builtin.modinfo": text(""),
             },
             scripts={"postinst": notify},
         ),

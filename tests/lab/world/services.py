@@ -31,10 +31,11 @@ def start(lab: Lab, world: World) -> list[int]:
     """
     lab.state.mkdir(parents=True, exist_ok=True)
     started: list[subprocess.Popen[bytes]] = []
+    commands = _commands(lab, world)
     try:
-        for name, command, port in _commands(lab, world):
-            process = _spawn(command, lab.state / f"{name}.out")
-            started.append(process)
+        for name, command, _ in commands:
+            started.append(_spawn(command, lab.state / f"{name}.out"))
+        for (name, _, port), process in zip(commands, started, strict=True):
             _wait_for(name, process, lab, port)
     except BaseException:
         for process in started:

@@ -2,16 +2,53 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
+from tests.lab.world import releases
 from tests.lab.world.build import World
+from tests.lab.world.cache import locked, made, recipe_of, sha256_of
+
+CHECKOUT = Path(__file__).parents[3]
+DRIVER_GLOBS = ("libvulkan_lvp.so", "libLLVM*.so*")
 
 
 def shader_cache(world: World) -> Path | None:
     """The warmed cache to hand to each GPU host, or None while nobody has warmed it."""
-    directory = world.root / "shaders"
-    return directory if (directory / ".recipe").is_file() else None
+    directory = world.root / "shaders" / "cache"
+    return directory if directory.is_dir() else None
 
 
 def warm(root: Path, world: World) -> Path:
-    raise NotImplementedError
+    """Compile every shader once on this layer's Mesa and this machine's CPU; returns the cache.
+
+    `root` is only read. Takes minutes the first time, and again only after another Mesa, another
+    build or another CPU; raises subprocess.CalledProcessError if a server does not serve.
+    """
+    with locked(world.cache, "shaders"):
+        made(world.root / "shaders", _recipe(root), lambda target: _warm(root, world, target))
+    directory = shader_cache(world)
+    assert directory is not None
+    return directory
+
+
+def _recipe(root: Path) -> str:
+    libraries = root / releases.SID_LIBRARIES
+    drivers = sorted({path.resolve() for glob in DRIVER_GLOBS for path in libraries.glob(glob)})
+    flags = next(
+        line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")
+    )
+    return recipe_of(
+        Path(__file__).with_name("warmup.py"),
+        *(sha256_of(path) for path in drivers),
+        " ".join(sorted(flags.split())),
+        *releases.BUILDS,
+    )
+
+
+def _warm(root: Path, world: World, target: Path) -> None:
+    isolated = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child"]
+    program = [sys.executable, "-m", "tests.lab.world.warmup"]
+    places = [str(path) for path in (root, world.cache, target)]
+    subprocess.run([*isolated, *program, *places], cwd=CHECKOUT, check=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from tests.lab.world.web import AccessLog, Handler, Server, arguments, serve
+from tests.lab.world.transfer import AccessLog
+from tests.lab.world.web import Handler, Server, arguments, serve
 
 
 class StaticHandler(Handler):
