@@ -1,0 +1,1 @@
+"""Models: the weights on the model disk, adopted or fetched, checked and stamped."""

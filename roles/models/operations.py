@@ -1,0 +1,244 @@
+"""What brings a model to its disk: adopt what is there, fetch what is not, check, stamp.
+
+Weights are fetched by curl on the host; why not aria2 is told in `boxwright.operation.transfer`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from pyinfra.api import QuoteString, StringCommand
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.context import host
+
+from boxwright.facts import Models, ModelsState
+from boxwright.operation import (
+    Ask,
+    Commands,
+    Download,
+    endpoints_for_host,
+    fetch,
+    hashing_timeout_s,
+    machine_of_host,
+    model_for_host,
+    no_room,
+    noop,
+    operation,
+    option,
+    plan_for_host,
+    refuse,
+    size_text,
+    wanted_for_host,
+    write_whole,
+)
+from boxwright.plan.results import ModelPlan, Refusal
+from boxwright.shapes import ModelShape
+from roles.models.state import (
+    WantedFile,
+    candidates,
+    checked_before,
+    download_url,
+    missing_bytes,
+    present_at,
+    settled,
+    stamp_of,
+    wanted_files,
+)
+
+Steps = Generator[PyinfraCommand, None, Refusal | None]
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Job:
+    """The model to have, resolved, and the directory under which all models lie."""
+
+    model: ModelPlan
+    commit: str
+    shape: ModelShape
+    files: tuple[WantedFile, ...]
+    models_directory: str
+
+    def state(self) -> ModelsState:
+        """What is on the model disk at this moment."""
+        return host.get_fact(Models, directory=self.models_directory)
+
+
+def job_for_host() -> Job | Refusal:
+    """The model this host is to have, or why it can have none."""
+    plan = plan_for_host()
+    if plan.refusal is not None or plan.model is None:
+        return plan.refusal or Refusal("no model is planned", "report this")
+    resolved = model_for_host()
+    if isinstance(resolved, Refusal):
+        return resolved
+    files = wanted_files(plan.model, resolved.files)
+    directory = wanted_for_host().models_directory
+    return Job(plan.model, resolved.commit, resolved.shape, files, directory)
+
+
+@operation
+def adopt_files() -> Commands:
+    """Take over what lies on the model disk, whoever brought it, once its sha256 is right."""
+    job = job_for_host()
+    if isinstance(job, Refusal):
+        yield from refuse(job)
+        return
+    state = job.state()
+    if settled(state, job.model, job.files):
+        noop("the stamp vouches for every file")
+        return
+    adopted = False
+    for file in job.files:
+        failed = yield from _adopt(state, job, file)
+        if failed is not None:
+            yield from refuse(failed)
+            return
+        adopted = adopted or bool(candidates(state, file))
+    if not adopted:
+        noop("nothing to adopt")
+
+
+@operation
+def fetch_files() -> Commands:
+    """Fetch the files that are not there yet; refuse before the first byte if they do not fit."""
+    job = job_for_host()
+    if isinstance(job, Refusal):
+        yield from refuse(job)
+        return
+    state = job.state()
+    absent = [file for file in job.files if present_at(state, file.path) is None]
+    if not absent:
+        noop("every file is there")
+        return
+    to_come = missing_bytes(state, job.files)
+    reserve_mib = int(option("models_disk_reserve_mib", 1024))
+    full = no_room(
+        machine_of_host(),
+        job.models_directory,
+        to_come // MIB + reserve_mib,
+        f"model {job.model.name} {job.model.quant} ({size_text(to_come)} to come,"
+        f" {reserve_mib} MiB to stay free)",
+        "free space there, choose a smaller quant with model_quant, or name another disk with"
+        " models_directory",
+    )
+    if full is not None:
+        yield from refuse(full)
+        return
+    for file in absent:
+        failed = yield from fetch(_download(job, file), endpoints_for_host())
+        if failed is not None:
+            yield from refuse(failed)
+            return
+
+
+@operation
+def stamp_files() -> Commands:
+    """Write down what lies there, so that no later run hashes or asks for it again."""
+    job = job_for_host()
+    if isinstance(job, Refusal):
+        yield from refuse(job)
+        return
+    state = job.state()
+    if settled(state, job.model, job.files):
+        noop("the stamp is as planned")
+        return
+    for file in job.files:
+        present = present_at(state, file.path)
+        if present is None or present.size_bytes != file.size_bytes:
+            yield from refuse(
+                Refusal(
+                    f"{file.path} has {present.size_bytes if present else 'no'} bytes, needed"
+                    f" {file.size_bytes}",
+                    "run deploy/all.py again",
+                )
+            )
+            return
+    stamp = stamp_of(job.model, job.commit, job.files, state, job.shape)
+    yield write_whole(f"{job.model.directory}/boxwright.json", json.dumps(stamp) + "\n")
+
+
+@operation
+def prove_files() -> Commands:
+    """Every file of the planned model is there, as large and as old as when it was checked."""
+    job = job_for_host()
+    if isinstance(job, Refusal):
+        yield from refuse(job)
+        return
+    state = job.state()
+    if settled(state, job.model, job.files):
+        noop(f"{job.model.name} {job.model.quant} is whole")
+        return
+    wrong = [file for file in job.files if not checked_before(state, job.model, file)]
+    named = ", ".join(file.base_name for file in wrong) or "its stamp"
+    yield from refuse(
+        Refusal(
+            f"model {job.model.name} {job.model.quant} in {job.model.directory} is not as stamped:"
+            f" {named} missing or changed",
+            "run deploy/all.py: what is there is checked again, what is missing is fetched",
+        )
+    )
+
+
+def _adopt(state: ModelsState, job: Job, file: WantedFile) -> Steps:
+    present = present_at(state, file.path)
+    if present is not None and present.size_bytes < file.size_bytes:
+        # somebody's unfinished download: it goes on from there, and its sum is checked at the end
+        if present_at(state, file.part) is None:
+            yield StringCommand("mv -T", QuoteString(file.path), QuoteString(file.part))
+            return None
+        return _wrong_file(file, f"{present.size_bytes} bytes", f"{file.size_bytes} bytes")
+    if present is not None and checked_before(state, job.model, file):
+        return None
+    if present is not None:
+        found = yield from _sha256(file, file.path)
+        if found != file.sha256:
+            return _wrong_file(file, f"sha256 {found or 'unknown'}", f"sha256 {file.sha256}")
+        yield StringCommand("chmod a+r", QuoteString(file.path))
+        return None
+    for path in candidates(state, file):
+        found = yield from _sha256(file, path)
+        if found != file.sha256:
+            host.log(f"{path} is another file: sha256 {found or 'unknown'}")
+            continue
+        # a second name, not a copy: the first stays where its owner put it; another file system
+        # below the models directory cannot give one, then the file is fetched
+        target = QuoteString(file.path)
+        link = Ask(
+            "umask 022 && mkdir -p", QuoteString(job.model.directory), "&& chmod a+r",
+            QuoteString(path), "&& ln", QuoteString(path), target,
+        )  # fmt: skip
+        yield link
+        if link.succeeded:
+            return None
+    return None
+
+
+def _sha256(file: WantedFile, path: str) -> Generator[PyinfraCommand, None, str]:
+    host.log(f"{path}: checking the sha256 of {size_text(file.size_bytes)}")
+    ask = Ask("sha256sum <", QuoteString(path), _timeout=hashing_timeout_s(file.size_bytes))
+    yield ask
+    return ask.last_line.split(" ")[0]
+
+
+def _wrong_file(file: WantedFile, found: str, needed: str) -> Refusal:
+    return Refusal(
+        f"{file.path} has {found}, needed {needed}",
+        "move that file away (it is not deleted, in case it is wanted), then run again",
+    )
+
+
+def _download(job: Job, file: WantedFile) -> Download:
+    endpoints = endpoints_for_host()
+    token = endpoints.hub_token()
+    return Download(
+        download_url(endpoints.models_hub_url, job.model.repository, job.commit, file.name),
+        file.path,
+        file.size_bytes,
+        file.sha256,
+        headers=(f"Authorization: Bearer {token}",) if token else (),
+        unreachable_cure="check that the host reaches models_hub_url (or set proxy_url), and that"
+        " models_hub_token_file holds a token that may read this repository",
+    )
