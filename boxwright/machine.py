@@ -56,10 +56,16 @@ class NumaNode:
 
 @dataclass(frozen=True)
 class Dimm:
-    """One memory module that is fitted."""
+    """One memory module that is fitted.
+
+    `speed_mts` is what it runs at, else what it is rated for; `type` "DDR4"; `slot` the board's own
+    words for the bank and the slot.
+    """
 
     size_mib: Count
     speed_mts: int | None = None
+    type: str | None = None
+    slot: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ class Disk:
     filesystem: str
     size_mib: Count
     free_mib: Count
+    read_only: bool = False
 
 
 @dataclass(frozen=True)
