@@ -9,6 +9,11 @@ inventory; the nearer wins. Paths are paths on the host, unless "here" says: on 
 # longest time for one command on a host, in seconds; a command that hangs blocks its host
 _timeout = 6 * 3600
 
+# -- base --------------------------------------------------------------------------------------
+
+# how long to wait while another process holds a lock of apt's, in seconds
+base_apt_lock_timeout_s = 600
+
 # -- cards -------------------------------------------------------------------------------------
 
 # PCI addresses ("0000:82:00.0") of cards to leave alone; they get no work and decide no driver
@@ -31,6 +36,23 @@ driver_flavour = None
 # "ubuntu-archive", "debian-archive" or "nvidia-repository"; None: what the distribution offers
 driver_source = None
 
+# where NVIDIA's repositories are, or a mirror of them
+driver_nvidia_repository_url = "https://developer.download.nvidia.com/compute/cuda/repos"
+
+# fingerprint of each repository's key, or its last 8 digits or more; entries add to these
+driver_nvidia_fingerprints = {
+    "debian13": "8793F200",
+    "debian12": "EB693B3035CD5710E231E123A4B469963BF863CC",
+    "ubuntu2204": "EB693B3035CD5710E231E123A4B469963BF863CC",
+    "ubuntu2404": "EB693B3035CD5710E231E123A4B469963BF863CC",
+}
+
+# whether a host may be rebooted when its driver has to be loaded
+driver_reboot = True
+
+# how long a host may take to come back from its reboot, in seconds
+driver_reboot_timeout_s = 600
+
 # -- runtime: llama.cpp ------------------------------------------------------------------------
 
 # upstream build, such as "b11669"; None: the catalog's pinned build
@@ -50,6 +72,9 @@ runtime_repository = "ggml-org/llama.cpp"
 
 # GitHub's API or a mirror that speaks it
 runtime_release_api_url = "https://api.github.com"
+
+# how many releases stay on the disk, the current one included; at least 1
+runtime_keep = 2
 
 # -- tuning ------------------------------------------------------------------------------------
 
@@ -76,6 +101,9 @@ models_catalog = {}
 # the model disk: never formatted, files there are adopted; survives a reinstall
 models_directory = "/srv/models"
 
+# what has to stay free on the model disk after the last byte, in MiB
+models_disk_reserve_mib = 1024
+
 # the Hub or a mirror that speaks its API
 models_hub_url = "https://huggingface.co"
 
@@ -89,6 +117,9 @@ server_host = None
 
 # TCP port
 server_port = 8080
+
+# file here (mode 0600) with the API keys, one per line; None: no key, loopback only
+server_api_key_file = None
 
 # model name in the API's answers; None: the catalog's name
 server_alias = None
@@ -131,6 +162,21 @@ server_cache_ram_mib = 2048
 
 # environment variables of the service
 server_environment = {}
+
+# texts of systemd drop-ins for the unit, by name
+server_dropins = {}
+
+# time a start may take beside reading the model, in seconds
+server_start_base_s = 300
+
+# how slow the model disk may read, in MiB/s; gives the start's deadline
+server_disk_read_mib_s = 100
+
+# how many tokens the measured completion asks for
+server_decode_tokens = 32
+
+# how long that completion may take, in seconds
+server_answer_timeout_s = 600
 
 # arguments put at the end of llama-server's own; checked against its --help
 server_extra_args = ()
