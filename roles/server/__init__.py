@@ -1,0 +1,1 @@
+"""Server: llama-server behind a systemd unit, healthy, resident in memory, and measured."""

@@ -1,0 +1,113 @@
+"""What is waited for and asked of the running server: health, and one measured completion."""
+
+from __future__ import annotations
+
+import time
+
+from pyinfra.api import StringCommand
+from pyinfra.context import host
+
+from boxwright.facts import DecodeRecords
+from boxwright.operation import Ask, Commands, machine_of_host, noop, operation, option, refuse
+from boxwright.plan.results import Refusal
+from roles.server.decode import RECORDS_PATH, curl_config, record_of, recorded, timings_of
+from roles.server.health import deadline_s, telling_line
+from roles.server.unit import UNIT
+from roles.server.wanted import Wish, did_not_start, journal_of_this_start, wish_for_host
+
+POLL_S = 1.0
+LOG_EVERY_S = 15.0
+
+
+@operation
+def wait_until_healthy() -> Commands:
+    """Wait until the server answers 200 on /health; fail as soon as it cannot any more."""
+    wish = wish_for_host()
+    if isinstance(wish, Refusal):
+        yield from refuse(wish)
+        return
+    if wish.healthy(wish.service()):
+        noop("the server is healthy")
+        return
+    # pyinfra, when it only looks for changes, stops here: nothing is waited for then
+    yield StringCommand("systemctl is-active --quiet", UNIT, "|| true")
+    failed = _wait(wish)
+    if failed is not None:
+        yield from refuse(failed)
+
+
+@operation
+def record_decode() -> Commands:
+    """Ask for one completion and record its speed, once for this configuration and boot."""
+    wish = wish_for_host()
+    if isinstance(wish, Refusal):
+        yield from refuse(wish)
+        return
+    identity = wish.identity(machine_of_host().boot_id or "unknown")
+    if recorded(host.get_fact(DecodeRecords), identity):
+        noop("measured already in this boot")
+        return
+    timeout_s = int(option("server_answer_timeout_s", 600))
+    tokens = int(option("server_decode_tokens", 32))
+    key = wish.key.first if wish.key else None
+    ask = Ask(
+        "curl --config -",
+        _stdin=curl_config(wish.base_url, wish.server.alias, tokens, timeout_s, key),
+        _timeout=timeout_s + 30,
+    )
+    yield ask
+    timings = timings_of("\n".join(ask.lines))
+    if isinstance(timings, str):
+        said = ask.said[-1] if ask.said else timings
+        yield from refuse(
+            Refusal(
+                f"the server did not complete a prompt of one line within {timeout_s} s; it"
+                f" answered: {said}",
+                f"see `journalctl -u {UNIT}` on the host; a slow one needs a larger"
+                " server_answer_timeout_s",
+            )
+        )
+        return
+    line = record_of(identity, timings, int(time.time()))
+    # its own newline first: a line that a killed run cut off must not swallow this one
+    yield StringCommand(
+        "umask 022 && mkdir -p /var/lib/boxwright && { echo; cat; } >>", RECORDS_PATH, _stdin=line
+    )
+    host.log(
+        f"{wish.server.alias}: decode {timings['predicted_per_second']:.1f} tok/s,"
+        f" prefill {float(timings.get('prompt_per_second') or 0):.1f} tok/s"
+    )
+
+
+def _wait(wish: Wish) -> Refusal | None:
+    """Poll, and log now and then; None once it is healthy."""
+    limit_s = deadline_s(
+        wish.model.size_mib or 0,
+        float(option("server_start_base_s", 300)),
+        float(option("server_disk_read_mib_s", 100)),
+    )
+    began_s = logged_s = time.monotonic()
+    while True:
+        service = wish.service()
+        if wish.healthy(service):
+            return None
+        if service.active_state in ("failed", "inactive") or service.sub_state == "auto-restart":
+            return did_not_start(
+                f"it is {service.active_state} ({service.sub_state}, {service.result})"
+            )
+        now_s = time.monotonic()
+        if now_s - began_s > limit_s:
+            return Refusal(
+                f"{UNIT} did not become healthy within {limit_s} s (HTTP status"
+                f" {service.health_status or 'none'}); its log says:"
+                f" {telling_line(journal_of_this_start())}",
+                "raise server_start_base_s, or lower server_disk_read_mib_s to what the model"
+                " disk really reads, then run again: it goes on waiting",
+            )
+        if now_s - logged_s >= LOG_EVERY_S:
+            logged_s = now_s
+            host.log(
+                f"loading {wish.model.name}: {now_s - began_s:.0f} s of at most {limit_s} s,"
+                f" {service.vm_rss_mib:.0f} MiB in memory"
+            )
+        time.sleep(POLL_S)

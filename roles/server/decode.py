@@ -1,0 +1,85 @@
+"""One measured completion: what is asked, how the answer is read, and its record (pure)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from boxwright.operation import curl_quoted
+
+RECORDS_PATH = "/var/lib/boxwright/decode.jsonl"
+PROMPT = "Say in a few words what a workstation is good for."
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a measurement belongs to; with all of it equal there is nothing to measure again."""
+
+    release: str
+    model: str
+    quant: str
+    config_digest: str
+    boot_id: str
+
+
+def recorded(records: Iterable[Any], identity: Identity) -> bool:
+    """Whether a record (a mapping or an object with the same names) has this identity."""
+    wanted = asdict(identity)
+    return any(all(_field(r, k) == v for k, v in wanted.items()) for r in records)
+
+
+def _field(record: Any, name: str) -> Any:
+    return record.get(name) if isinstance(record, Mapping) else getattr(record, name, None)
+
+
+def curl_config(base_url: str, model: str, tokens: int, timeout_s: int, key: str | None) -> str:
+    """What curl is told on its standard input; the key is in no argument list."""
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": PROMPT}],
+        "max_tokens": tokens,
+        "temperature": 0,
+        "ignore_eos": True,
+        "cache_prompt": False,
+    }
+    lines = [
+        "silent",
+        "show-error",
+        f"max-time = {timeout_s}",
+        f"url = {curl_quoted(base_url + '/v1/chat/completions')}",
+        f"header = {curl_quoted('Content-Type: application/json')}",
+        f"data = {curl_quoted(json.dumps(body))}",
+        'noproxy = "*"',
+    ]
+    if key is not None:
+        lines.append(f"header = {curl_quoted('Authorization: Bearer ' + key)}")
+    return "\n".join(lines) + "\n"
+
+
+def timings_of(answer: str) -> Mapping[str, Any] | str:
+    """The `timings` of a completion's answer, or what the server said instead."""
+    try:
+        document = json.loads(answer)
+    except ValueError:
+        return answer.strip()[:200] or "nothing"
+    if not isinstance(document, dict):
+        return answer.strip()[:200]
+    timings = document.get("timings")
+    if isinstance(timings, dict) and timings.get("predicted_n"):
+        return timings
+    error = document.get("error")
+    return str(error.get("message", error)) if isinstance(error, dict) else answer.strip()[:200]
+
+
+def record_of(identity: Identity, timings: Mapping[str, Any], epoch_s: int) -> str:
+    """One line of the record file."""
+    row = {
+        **asdict(identity),
+        "decode_tok_s": round(float(timings["predicted_per_second"]), 3),
+        "prefill_tok_s": round(float(timings.get("prompt_per_second") or 0.0), 3),
+        "predicted_n": int(timings["predicted_n"]),
+        "at_epoch_s": epoch_s,
+    }
+    return json.dumps(row) + "\n"

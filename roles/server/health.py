@@ -1,0 +1,47 @@
+"""How long a start may take, where the server is asked, and what its journal says (pure)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+ANY_ADDRESS = frozenset({"", "0.0.0.0", "localhost", "127.0.0.1"})
+# from the most telling to the least; reference/llama-cpp.md, section 5
+TELLING = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"out of memory|cudaMalloc failed|oom-kill",
+        r"invalid argument|error while handling argument|unknown argument",
+        r"cannot open shared object|version `.*' not found",
+        r"couldn't bind|failed to bind|address already in use",
+        r"no such file|permission denied|failed to open",
+        r"failed to load|unable to load|unsupported|unknown model architecture",
+        r"\berror\b|\bfailed\b|exception|abort",
+    )
+)
+
+
+def deadline_s(model_mib: int, base_s: float, disk_read_mib_s: float) -> int:
+    """How long a start may take: the base, and the model read once from a slow disk."""
+    return math.ceil(base_s + model_mib / max(disk_read_mib_s, 1))
+
+
+def ask_host(server_host: str) -> str:
+    """The address to ask a server at that listens on this one, from the same host."""
+    first = server_host.split(",")[0].strip()
+    if first in ANY_ADDRESS:
+        return "127.0.0.1"
+    if first in ("::", "::1"):
+        return "[::1]"
+    return f"[{first}]" if ":" in first else first
+
+
+def telling_line(journal: Iterable[str]) -> str:
+    """The line of a failed start that best says why: the last of the most telling kind."""
+    lines = [line.strip() for line in journal if line.strip()]
+    for pattern in TELLING:
+        for line in reversed(lines):
+            if pattern.search(line):
+                return line[:300]
+    return lines[-1][:300] if lines else "the journal is empty"

@@ -1,0 +1,121 @@
+"""What brings the service up: key, unit, drop-ins, and a start when what runs is stale."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+from pyinfra.api import QuoteString, StringCommand
+from pyinfra.context import host
+from pyinfra.facts.files import File, Sha256File
+from pyinfra.facts.server import Command
+from pyinfra.operations import files
+
+from boxwright.operation import (
+    Ask,
+    Commands,
+    noop,
+    operation,
+    refuse,
+    write_whole,
+)
+from boxwright.plan.results import Refusal
+from roles.server.key import KEY_MODE, KEY_OWNER, KEY_PATH
+from roles.server.unit import (
+    DROPIN_DIRECTORY,
+    DROPIN_MARK,
+    UNIT,
+    UNIT_PATH,
+    dropin_path,
+    dropin_text,
+    unwanted_dropins,
+)
+from roles.server.wanted import Wish, did_not_start, wish_for_host
+
+POLL_S = 1.0
+LOG_EVERY_S = 15.0
+STOP_TIMEOUT_S = 240
+
+
+@operation
+def write_api_key() -> Commands:
+    """Have the API key file as it is on the control machine, or none; it is never shown."""
+    wish = wish_for_host()
+    if isinstance(wish, Refusal):
+        yield from refuse(wish)
+        return
+    known: Any = host.get_fact(File, path=KEY_PATH)
+    if wish.key is None:
+        if known:
+            yield StringCommand("rm -f --", KEY_PATH)
+        else:
+            noop("no key is wanted and none is there")
+        return
+    owned = known and f"{known['user']}:{known['group']}" == KEY_OWNER
+    same_mode = owned and int(known["mode"]) == int(KEY_MODE)
+    if same_mode and host.get_fact(Sha256File, path=KEY_PATH) == wish.key.sha256:
+        noop("the key is as wanted")
+        return
+    yield StringCommand("install -d -m 0755 /etc/boxwright")
+    yield write_whole(KEY_PATH, wish.key.text, owner=KEY_OWNER, mode=KEY_MODE)
+
+
+@operation
+def write_unit() -> Commands:
+    """Have the unit and the drop-ins that are wanted; drop-ins of a user's own stay."""
+    wish = wish_for_host()
+    if isinstance(wish, Refusal):
+        yield from refuse(wish)
+        return
+    wanted = {UNIT_PATH: wish.unit_text} | {
+        dropin_path(name): dropin_text(text) for name, text in wish.settings.dropins.items()
+    }
+    for path, text in wanted.items():
+        yield from files.put._inner(
+            src=StringIO(text), dest=path, user="root", group="root", mode="644"
+        )
+    command = StringCommand(
+        "grep -l --fixed-strings --line-regexp", QuoteString(DROPIN_MARK),
+        f"{DROPIN_DIRECTORY}/*.conf", "2>/dev/null || true",
+    )  # fmt: skip
+    ours = str(host.get_fact(Command, command=command)).splitlines()
+    for path in unwanted_dropins(ours, wish.settings.dropins):
+        yield StringCommand("rm -f --", QuoteString(path))
+
+
+@operation
+def start_service() -> Commands:
+    """Enable the service, and (re)start it if what runs is not what is wanted."""
+    wish = wish_for_host()
+    if isinstance(wish, Refusal):
+        yield from refuse(wish)
+        return
+    service = wish.service()
+    stale = service.active_state != "active" or service.config_digest != wish.digest
+    if service.enabled and not service.need_daemon_reload and not stale:
+        noop("the service runs what is wanted")
+        return
+    if service.need_daemon_reload:
+        yield StringCommand("systemctl daemon-reload")
+    if not service.enabled:
+        yield StringCommand("systemctl enable --quiet", UNIT)
+    if not stale:
+        return
+    owner = service.port_owner
+    if owner is not None and owner[0] != service.main_pid:
+        yield from refuse(_port_taken(wish, owner))
+        return
+    # a start that failed before counts against StartLimitBurst: begin afresh
+    yield StringCommand("systemctl reset-failed", UNIT, "2>/dev/null || true")
+    start = Ask("systemctl restart", UNIT, _timeout=STOP_TIMEOUT_S)
+    yield start
+    if not start.succeeded:
+        yield from refuse(did_not_start("systemd could not start it"))
+
+
+def _port_taken(wish: Wish, owner: tuple[int, str]) -> Refusal:
+    pid, command = owner
+    return Refusal(
+        f"port {wish.server.port} is held by process {pid} ({command}), needed free",
+        "end that process, or choose another server_port",
+    )

@@ -1,0 +1,53 @@
+"""Proofs of the service: asked of systemd, the kernel and HTTP, changing nothing."""
+
+from __future__ import annotations
+
+from boxwright.operation import Commands, noop, operation, refuse
+from boxwright.plan.results import Refusal
+from roles.server.residence import residence, resident_mib, wants_lock
+from roles.server.unit import UNIT
+from roles.server.wanted import journal_of_this_start, wish_for_host
+
+
+@operation
+def prove_service() -> Commands:
+    """The service is enabled, runs just what is planned, and answers."""
+    wish = wish_for_host()
+    if isinstance(wish, Refusal):
+        yield from refuse(wish)
+        return
+    service = wish.service()
+    faults = [
+        fault
+        for wrong, fault in (
+            (service.active_state != "active", f"{service.active_state}, needed active"),
+            (not service.enabled, "not enabled, so no boot would start it"),
+            (service.config_digest != wish.digest, "running another configuration than planned"),
+            (not wish.healthy(service), "not answering 200 on /health"),
+            (service.need_daemon_reload, "changed on disk since systemd read it"),
+        )
+        if wrong
+    ]
+    if faults:
+        yield from refuse(Refusal(f"{UNIT} is {'; '.join(faults)}", "run deploy/all.py"))
+        return
+    noop("the service runs what is planned")
+
+
+@operation
+def prove_residence() -> Commands:
+    """The weights that belong in host RAM are locked there, by the kernel's own count."""
+    wish = wish_for_host()
+    if isinstance(wish, Refusal):
+        yield from refuse(wish)
+        return
+    memory = wish.plan.memory
+    if memory is None or not wants_lock(wish.server.args):
+        noop("nothing is to be locked")
+        return
+    service, need_mib = wish.service(), memory.host.model_mib
+    failed = residence(service, need_mib, ())
+    if failed is not None:
+        yield from refuse(residence(service, need_mib, journal_of_this_start()) or failed)
+        return
+    noop(f"{resident_mib(service):.0f} MiB are resident, needed {need_mib} MiB")

@@ -1,0 +1,113 @@
+"""What this host's service is to be, from its plan and options, worked out anew in each body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from pyinfra.api import QuoteString, StringCommand
+from pyinfra.context import host
+from pyinfra.facts.server import Command
+
+from boxwright.facts import Service, ServiceState
+from boxwright.operation import model_for_host, option, plan_for_host, wanted_for_host
+from boxwright.plan.results import ModelPlan, Plan, Refusal, ServerPlan
+from roles.server.decode import Identity
+from roles.server.health import ask_host, telling_line
+from roles.server.key import ApiKey, read_key
+from roles.server.unit import UNIT, Settings, config_digest, rendered_unit, template_text
+
+JOURNAL_LINES = 300
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The service to have: its plan, its unit's text and digest, its key."""
+
+    plan: Plan
+    model: ModelPlan
+    server: ServerPlan
+    settings: Settings
+    digest: str
+    unit_text: str
+    key: ApiKey | None = field(repr=False)
+
+    @property
+    def base_url(self) -> str:
+        """Where it is asked from its own host."""
+        return f"http://{ask_host(self.server.host)}:{self.server.port}"
+
+    def service(self) -> ServiceState:
+        """The service as it is at this moment."""
+        return host.get_fact(Service, unit=UNIT, port=self.server.port)
+
+    def healthy(self, service: ServiceState) -> bool:
+        """Whether it answers 200 on /health, where it listens."""
+        if service.active_state != "active":
+            return False
+        return service.health_status == 200 or self._status_elsewhere() == 200
+
+    def _status_elsewhere(self) -> int | None:
+        """/health where the server listens, if that is an address that the fact does not ask."""
+        if self.base_url.startswith("http://127.0.0.1:"):
+            return None
+        command = StringCommand(
+            "curl --silent --noproxy '*' --max-time 5 --output /dev/null",
+            "--write-out '%{http_code}'", QuoteString(f"{self.base_url}/health"), "|| true",
+        )  # fmt: skip
+        status = str(host.get_fact(Command, command=command)).strip()
+        return int(status) if status.isdigit() else None
+
+    def identity(self, boot_id: str) -> Identity:
+        """What a measurement of this service in this boot belongs to."""
+        release = self.settings.release
+        return Identity(release, self.model.name, self.model.quant, self.digest, boot_id)
+
+
+def wish_for_host() -> Wish | Refusal:
+    """The service this host is to have, or why it can have none."""
+    plan = plan_for_host()
+    if plan.refusal is not None:
+        return plan.refusal
+    if plan.server is None or plan.model is None or plan.runtime is None or plan.memory is None:
+        return Refusal("the plan has no server", "report this with `boxwright plan --json`")
+    resolved = model_for_host()
+    if isinstance(resolved, Refusal):
+        return resolved
+    key = read_key(option("server_api_key_file"))
+    if isinstance(key, Refusal):
+        return key
+    settings = Settings(
+        alias=plan.server.alias,
+        release=plan.runtime.release,
+        runtime_directory=wanted_for_host().runtime_directory,
+        model_directory=plan.model.directory,
+        args=plan.server.args,
+        environment=plan.server.environment,
+        dropins=dict(option("server_dropins", {})),
+        model_sums=tuple(file.sha256 or "" for file in resolved.files),
+        gpus=len(plan.memory.devices) if plan.runtime.cuda else 0,
+    )
+    if key is not None:
+        settings = replace(settings, secret=key.fingerprint(salt=f"boxwright {host.name}"))
+    template = template_text()
+    digest = config_digest(settings, template)
+    text = rendered_unit(settings, template, digest)
+    return Wish(plan, plan.model, plan.server, settings, digest, text, key)
+
+
+def journal_of_this_start() -> tuple[str, ...]:
+    """What the service has logged since it was last started."""
+    show = f"systemctl show --value --property=InvocationID {UNIT}"
+    command = (
+        f"journalctl --no-pager --output=cat --lines={JOURNAL_LINES}"
+        f' "_SYSTEMD_INVOCATION_ID=$({show})" 2>/dev/null || true'
+    )
+    return tuple(str(host.get_fact(Command, command=command)).splitlines())
+
+
+def did_not_start(how: str) -> Refusal:
+    """The refusal for a service that is not coming up, with the line of its log that says why."""
+    return Refusal(
+        f"{UNIT} did not start, {how}; its log says: {telling_line(journal_of_this_start())}",
+        f"mend what the log names (journalctl -u {UNIT}), then run again",
+    )
