@@ -9,7 +9,7 @@ from boxwright.operation.apt import (
     update_lists,
 )
 from boxwright.operation.ask import Ask
-from boxwright.operation.files import absent, rendered
+from boxwright.operation.files import absent, rendered, rendered_private
 from boxwright.operation.lock import take_lock
 from boxwright.operation.options import Endpoints, endpoints_for_host, option
 from boxwright.operation.planning import (
@@ -22,7 +22,14 @@ from boxwright.operation.planning import (
 from boxwright.operation.reboot import reboot_into_new_boot
 from boxwright.operation.space import no_room
 from boxwright.operation.step import Commands, RefusalCommand, attempt, noop, operation, refuse
-from boxwright.operation.transfer import Download, fetch, hashing_timeout_s, size_text
+from boxwright.operation.transfer import (
+    Download,
+    curl_options,
+    curl_quoted,
+    fetch,
+    hashing_timeout_s,
+    size_text,
+)
 from boxwright.operation.write import write_whole
 
 __all__ = [
@@ -35,6 +42,8 @@ __all__ = [
     "RefusalCommand",
     "absent",
     "attempt",
+    "curl_options",
+    "curl_quoted",
     "endpoints_for_host",
     "fetch",
     "hashing_timeout_s",
@@ -52,6 +61,7 @@ __all__ = [
     "refuse",
     "release_assets",
     "rendered",
+    "rendered_private",
     "size_text",
     "take_lock",
     "update_lists",

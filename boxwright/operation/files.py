@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
+from pyinfra.api.util import get_template
+from pyinfra.context import host
+from pyinfra.facts.files import File, Sha256File
 from pyinfra.operations import files
 
 from boxwright.operation.step import Commands
+from boxwright.operation.write import write_whole
 
 TEMPLATES = "templates"  # in the checkout, from where pyinfra is run
 
@@ -14,10 +19,24 @@ TEMPLATES = "templates"  # in the checkout, from where pyinfra is run
 def rendered(dest: str, mode: str = "644", **data: Any) -> Commands:
     """Bring `dest` to what `templates/<dest>.j2` says with these data, owned by root."""
     yield from files.template._inner(
-        src=f"{TEMPLATES}{dest}.j2", dest=dest, user="root", group="root", mode=mode, **data
-    )
+        src=f"{TEMPLATES}{dest}.j2", dest=dest, user="root", group="root", mode=mode,
+        jinja_env_kwargs=WHITESPACE, **data,
+    )  # fmt: skip
+
+
+def rendered_private(dest: str, mode: str, **data: Any) -> Commands:
+    """The same for a file that may hold a secret: it is in no diff, log or argument list."""
+    text = get_template(f"{TEMPLATES}{dest}.j2", WHITESPACE).render(data)
+    known = host.get_fact(File, path=dest)
+    same = known and known["mode"] == int(mode) and known["user"] == "root"
+    if same and host.get_fact(Sha256File, path=dest) == hashlib.sha256(text.encode()).hexdigest():
+        return
+    yield write_whole(dest, text, mode=f"0{mode}")
 
 
 def absent(dest: str) -> Commands:
     """Remove a file of ours that is no longer wanted."""
     yield from files.file._inner(path=dest, present=False)
+
+
+WHITESPACE: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}

@@ -75,21 +75,26 @@ class Download:
         return f"{self.path}.part"
 
 
-def quoted(value: str) -> str:
+def curl_quoted(value: str) -> str:
     """A value as curl's config file takes it; raises ValueError for one that would break a line."""
     if any(ord(letter) < 0x20 for letter in value):
         raise ValueError("a URL, header or proxy option has a control character in it")
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def curl_config(item: Download, endpoints: Endpoints) -> str:
+def curl_options(url: str, endpoints: Endpoints, headers: tuple[str, ...] = ()) -> str:
     """What curl is told on its standard input: everything that may be a secret."""
-    lines = [f"url = {quoted(item.url)}"]
-    lines += [f"header = {quoted(header)}" for header in item.headers]
+    lines = [f"url = {curl_quoted(url)}"]
+    lines += [f"header = {curl_quoted(header)}" for header in headers]
     if endpoints.proxy_url:
-        lines.append(f"proxy = {quoted(endpoints.proxy_url)}")
-        lines.append(f"noproxy = {quoted(endpoints.proxy_exceptions)}")
+        lines.append(f"proxy = {curl_quoted(endpoints.proxy_url)}")
+        lines.append(f"noproxy = {curl_quoted(endpoints.proxy_exceptions)}")
     return "\n".join(lines) + "\n"
+
+
+def curl_config(item: Download, endpoints: Endpoints) -> str:
+    """The same for one file of ours."""
+    return curl_options(item.url, endpoints, item.headers)
 
 
 def fetch(item: Download, endpoints: Endpoints) -> Generator[PyinfraCommand, None, Refusal | None]:
