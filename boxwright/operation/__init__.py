@@ -6,11 +6,17 @@ from boxwright.operation.apt import (
     install_packages,
     installed_packages,
     patiently,
+    proxy_settings,
     update_lists,
 )
 from boxwright.operation.ask import Ask
-from boxwright.operation.files import absent, rendered, rendered_private
+from boxwright.operation.files import absent, rendered, written_private
 from boxwright.operation.lock import take_lock
+from boxwright.operation.nvidia import (
+    nvidia_fingerprint,
+    nvidia_key_urls,
+    nvidia_repository_url,
+)
 from boxwright.operation.options import Endpoints, endpoints_for_host, option
 from boxwright.operation.planning import (
     machine_of_host,
@@ -53,18 +59,22 @@ __all__ = [
     "model_for_host",
     "no_room",
     "noop",
+    "nvidia_fingerprint",
+    "nvidia_key_urls",
+    "nvidia_repository_url",
     "operation",
     "option",
     "patiently",
     "plan_for_host",
+    "proxy_settings",
     "reboot_into_new_boot",
     "refuse",
     "release_assets",
     "rendered",
-    "rendered_private",
     "size_text",
     "take_lock",
     "update_lists",
     "wanted_for_host",
     "write_whole",
+    "written_private",
 ]

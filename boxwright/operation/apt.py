@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -10,7 +11,8 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.context import host
 
-from boxwright.operation.options import option
+from boxwright.operation.files import rendered_text
+from boxwright.operation.options import endpoints_for_host, option
 from boxwright.operation.step import Commands, attempt
 from boxwright.plan.results import Refusal
 
@@ -30,6 +32,26 @@ while ! said=$({command} 2>&1); do
   [ "$(date +%s)" -lt $deadline ] || {{ printf '%s\\n' "$said" | tail -n 3 >&2; exit 1; }}
   sleep 2
 done"""
+
+
+PROXY_FILE = "/etc/apt/apt.conf.d/95boxwright-proxy"
+PROXY_URL = re.compile(r"https?://[^\s\"]+")
+EXCEPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]*")  # apt knows whole names only
+
+
+def proxy_settings() -> str | Refusal:
+    """The proxy options as a file of apt's settings; empty without a proxy; may hold a password."""
+    endpoints = endpoints_for_host()
+    if endpoints.proxy_url is None:
+        return ""
+    if not PROXY_URL.fullmatch(endpoints.proxy_url):
+        return Refusal(
+            "proxy_url is no URL that begins with http:// or https://",
+            "correct proxy_url, such as http://proxy.lan:3128",
+        )
+    names = [name.strip() for name in endpoints.proxy_exceptions.split(",")]
+    direct = [name for name in names if EXCEPTION.fullmatch(name)]
+    return rendered_text(PROXY_FILE, proxy_url=endpoints.proxy_url, direct=direct)
 
 
 @dataclass(frozen=True)

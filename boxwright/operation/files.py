@@ -24,9 +24,13 @@ def rendered(dest: str, mode: str = "644", **data: Any) -> Commands:
     )  # fmt: skip
 
 
-def rendered_private(dest: str, mode: str, **data: Any) -> Commands:
-    """The same for a file that may hold a secret: it is in no diff, log or argument list."""
-    text = get_template(f"{TEMPLATES}{dest}.j2", WHITESPACE).render(data)
+def rendered_text(dest: str, **data: Any) -> str:
+    """What `templates/<dest>.j2` says with these data."""
+    return str(get_template(f"{TEMPLATES}{dest}.j2", WHITESPACE).render(data))
+
+
+def written_private(dest: str, text: str, mode: str) -> Commands:
+    """Bring `text` to a file that may hold a secret: it is in no diff, log or argument list."""
     known = host.get_fact(File, path=dest)
     same = known and known["mode"] == int(mode) and known["user"] == "root"
     if same and host.get_fact(Sha256File, path=dest) == hashlib.sha256(text.encode()).hexdigest():

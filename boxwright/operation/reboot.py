@@ -1,4 +1,4 @@
-"""A reboot that is proved by a new boot id; uptime would be the container's host's in a container."""
+"""A reboot proved by a new boot id; in a container the uptime would be that of its host."""
 
 from __future__ import annotations
 

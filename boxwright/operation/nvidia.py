@@ -1,0 +1,47 @@
+"""NVIDIA's package repositories: where they are, and by which key each is signed.
+
+Shared, because preflight asks whether the key answers before the driver role fetches it.
+"""
+
+from __future__ import annotations
+
+from boxwright.operation.options import option
+from boxwright.plan.results import Refusal
+
+REPOSITORY_URL = "https://developer.download.nvidia.com/compute/cuda/repos"
+# Sources: reference/nvidia.md, sections 3 and 3.1. Of debian13's key only the end is published, in
+# its file name; who knows the whole fingerprint sets it.
+OLD_KEY = "EB693B3035CD5710E231E123A4B469963BF863CC"
+FINGERPRINTS = {
+    "debian13": "8793F200",
+    "debian12": OLD_KEY,
+    "ubuntu2204": OLD_KEY,
+    "ubuntu2404": OLD_KEY,
+}
+KEY_ID_DIGITS = 8
+
+
+def nvidia_repository_url() -> str:
+    """Where NVIDIA's repositories are, or a mirror of them, without a closing slash."""
+    return str(option("driver_nvidia_repository_url", REPOSITORY_URL)).rstrip("/")
+
+
+def nvidia_fingerprint(repository: str) -> str | Refusal:
+    """The fingerprint, or its end, that the key of a repository such as "debian13" must have."""
+    known = {**FINGERPRINTS, **option("driver_nvidia_fingerprints", {})}
+    digits = str(known.get(repository, "")).replace(" ", "").upper()
+    if len(digits) >= KEY_ID_DIGITS and not digits.strip("0123456789ABCDEF"):
+        return digits
+    return Refusal(
+        f"no key fingerprint is known for NVIDIA's repository {repository} (found {digits!r},"
+        f" needed {KEY_ID_DIGITS} hexadecimal digits or more)",
+        f'set driver_nvidia_fingerprints = {{"{repository}": "…"}} to the fingerprint NVIDIA'
+        " publishes",
+    )
+
+
+def nvidia_key_urls(repository: str, fingerprint: str) -> tuple[str, str]:
+    """Where the key may be: NVIDIA wrote the key's id in capitals for some, not for others."""
+    key_id = fingerprint[-KEY_ID_DIGITS:]
+    base = f"{nvidia_repository_url()}/{repository}/x86_64"
+    return f"{base}/{key_id.upper()}.pub", f"{base}/{key_id.lower()}.pub"

@@ -1,0 +1,9 @@
+"""Only the model: on the disk and checked."""
+
+from roles.base import deploy as base
+from roles.models import deploy as models
+from roles.preflight import deploy as preflight
+
+preflight.check()
+base.prepare()
+models.fetch()

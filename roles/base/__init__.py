@@ -1,0 +1,1 @@
+"""The base role: what every later role needs of a fresh host."""

@@ -1,0 +1,1 @@
+"""The driver role: the NVIDIA driver of the planned branch and flavour, loaded and proved."""

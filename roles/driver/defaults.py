@@ -1,0 +1,15 @@
+"""Options of the driver role that say how to act; what to have is in the plan."""
+
+from boxwright.operation.nvidia import FINGERPRINTS, REPOSITORY_URL
+
+# driver_nvidia_repository_url: where NVIDIA's repositories are, a mirror of it perhaps
+# driver_nvidia_fingerprints: by repository, the fingerprint of its key, or how that ends (8 digits
+#   or more); entries here add to and replace these
+# driver_reboot: whether a host may be rebooted when its driver has to be loaded
+# driver_reboot_timeout_s: how long a host may take to come back from its reboot, in seconds
+DEFAULTS: dict[str, object] = {
+    "driver_nvidia_repository_url": REPOSITORY_URL,
+    "driver_nvidia_fingerprints": FINGERPRINTS,
+    "driver_reboot": True,
+    "driver_reboot_timeout_s": 600,
+}

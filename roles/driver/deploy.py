@@ -1,0 +1,30 @@
+"""The driver role: which operations, in which order."""
+
+from pyinfra.api import deploy
+
+from roles.driver import kernel, key, operations, persistence, proofs, repository
+from roles.driver.defaults import DEFAULTS
+
+
+@deploy("Driver", data_defaults=DEFAULTS)
+def install() -> None:
+    """Have the planned driver installed, held and loaded; reboot if it is not; prove it."""
+    key.trust_key(name="Trust the key of NVIDIA's repository")
+    repository.add_source(name="Add NVIDIA's repository")
+    repository.add_components(name="Add the archive's components for drivers")
+    repository.pin_branch(name="Pin the branch")
+    operations.install_packages_of_branch(name="Install the driver")
+    operations.hold_packages(name="Hold the driver's packages")
+    kernel.keep_nouveau_off(name="Keep nouveau from being loaded")
+    kernel.have_module(name="Have the module for this kernel")
+    kernel.load_by_reboot(name="Reboot if the driver is not the one loaded")
+    persistence.keep_loaded(name="Keep the cards initialised")
+    proofs.prove_versions(name="Prove that one version is loaded and installed")
+    proofs.prove_cards(name="Prove that nvidia-smi lists every card")
+
+
+@deploy("Driver", data_defaults=DEFAULTS)
+def verify() -> None:
+    """Prove the driver; change nothing."""
+    proofs.prove_versions(name="Prove that one version is loaded and installed")
+    proofs.prove_cards(name="Prove that nvidia-smi lists every card")

@@ -1,0 +1,1 @@
+"""The preflight role: may and can this host be served; it changes nothing."""
