@@ -1,5 +1,27 @@
 """What a host is and has: pyinfra facts of one round trip each, which decide nothing."""
 
+from boxwright.facts.access import Access, AccessState
+from boxwright.facts.decode import DecodeRecord, DecodeRecords
+from boxwright.facts.models import Models, ModelsState, ModelStamp, PresentFile, StampedFile
 from boxwright.facts.probe import Machine
+from boxwright.facts.releases import Releases, ReleasesState, ReleaseStamp
+from boxwright.facts.service import PortOwner, Service, ServiceState
 
-__all__ = ["Machine"]
+__all__ = [
+    "Access",
+    "AccessState",
+    "DecodeRecord",
+    "DecodeRecords",
+    "Machine",
+    "ModelStamp",
+    "Models",
+    "ModelsState",
+    "PortOwner",
+    "PresentFile",
+    "ReleaseStamp",
+    "Releases",
+    "ReleasesState",
+    "Service",
+    "ServiceState",
+    "StampedFile",
+]

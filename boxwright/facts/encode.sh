@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # encode: pass text through with every byte that is not printable ASCII, a tab or a newline as %XX.
 # pyinfra reads answers as strict UTF-8, and a file name or a damaged file may hold any byte.
 encode() {

@@ -1,0 +1,58 @@
+"""The completions that were measured on a host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pyinfra.api import FactBase
+
+from boxwright.facts.documents import as_json
+from boxwright.facts.shell import decoded, script
+
+
+@dataclass(frozen=True)
+class DecodeRecord:
+    """One measured completion, and what it belongs to."""
+
+    release: str
+    model: str
+    quant: str
+    config_digest: str
+    boot_id: str
+    decode_tok_s: float
+    prefill_tok_s: float
+    predicted_n: int
+    at_epoch_s: int
+
+    def to_json(self) -> object:
+        """Plain JSON types."""
+        return as_json(self)
+
+
+_RECORD = TypeAdapter(DecodeRecord)
+
+
+class DecodeRecords(FactBase[tuple[DecodeRecord, ...]]):
+    """The records of /var/lib/boxwright/decode.jsonl, oldest first; damaged lines are left out."""
+
+    @staticmethod
+    def default() -> tuple[DecodeRecord, ...]:
+        """None were measured."""
+        return ()
+
+    def command(self) -> str:
+        """Read the file, if it is there."""
+        return script("encode.sh", "decode.sh")
+
+    def process(self, output: Sequence[str]) -> tuple[DecodeRecord, ...]:
+        """Read the lines."""
+        records = []
+        for line in output:
+            try:
+                records.append(_RECORD.validate_python(json.loads(decoded(line))))
+            except (ValueError, ValidationError):
+                continue
+        return tuple(records)
