@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from tests.lab import access, network
-from tests.lab.hardware import cards, memory, pci, topology
+from tests.lab.hardware import cards, dmi, memory, pci, topology
 from tests.lab.hardware.cpu import cpuinfo
 from tests.lab.hardware.tree import cpu_list, fresh
 from tests.lab.hosts import HostSpec
@@ -39,9 +39,10 @@ def write_hardware(lab: Lab, spec: HostSpec) -> None:
         topology.write_cpu(system / "cpu", spec.cpu)
         (root / "proc/cpuinfo").write_text(cpuinfo(spec.cpu))
         cpus = {n: cpu_list(spec.cpu.node_cpus(n)) for n in range(spec.cpu.nodes)}
-        if spec.memory_mib:
-            memory.write_nodes(system / "node", spec.cpu, spec.memory_mib)
-            (root / "proc/meminfo").write_text(memory.meminfo(spec.memory_mib))
+        if spec.dimms:
+            memory.write_nodes(system / "node", spec.cpu, spec.dimms.total_mib)
+            (root / "proc/meminfo").write_text(memory.meminfo(spec.dimms.total_mib))
+            dmi.write_dmi(root / "sys/firmware/dmi", spec.dimms)
     pci.write_pci(root / "sys/bus/pci", board, spec.cards, cpus)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tests.lab.hardware.cards import PRO_6000, QUADRO_P5000, RTX_5090, Card, FittedCard
 from tests.lab.hardware.cpu import E5_2698_V4, RYZEN_9_9950X, CpuShape
+from tests.lab.hardware.dmi import DDR4_8X16, DDR5_4X48, Dimms
 from tests.lab.settings import Lab
 
 
@@ -14,7 +15,7 @@ class HostSpec:
     """One host: its userland, and what it pretends.
 
     `layer` names the base layer in images.py, `guest_os` the apt sources it gets.
-    `cpu` or `memory_mib` of None shows this machine's own.
+    `cpu` or `dimms` of None shows this machine's own.
     """
 
     name: str
@@ -23,7 +24,7 @@ class HostSpec:
     guest_os: str
     kernel: str
     cpu: CpuShape | None = None
-    memory_mib: int | None = None
+    dimms: Dimms | None = None
     cards: tuple[FittedCard, ...] = ()
     user: str = "root"
 
@@ -50,7 +51,7 @@ HOSTS = (
         guest_os="ubuntu-noble",
         kernel="6.8.0-60-generic",
         cpu=E5_2698_V4,
-        memory_mib=128 * 1024,
+        dimms=DDR4_8X16,
         cards=(
             _fitted("0000:03:00.0", QUADRO_P5000, node=0),
             _fitted("0000:82:00.0", QUADRO_P5000, node=1),
@@ -64,7 +65,7 @@ HOSTS = (
         guest_os="trixie",
         kernel=TRIXIE_KERNEL,
         cpu=RYZEN_9_9950X,
-        memory_mib=192 * 1024,
+        dimms=DDR5_4X48,
         cards=(_fitted("0000:01:00.0", RTX_5090),),
     ),
     HostSpec(
@@ -74,7 +75,7 @@ HOSTS = (
         guest_os="trixie",
         kernel=TRIXIE_KERNEL,
         cpu=RYZEN_9_9950X,
-        memory_mib=192 * 1024,
+        dimms=DDR5_4X48,
         cards=(_fitted("0000:01:00.0", PRO_6000),),
     ),
     HostSpec(

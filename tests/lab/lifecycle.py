@@ -34,7 +34,7 @@ class Ingredients:
 
     layers: dict[str, Path]
     downloads: world.World
-    shaders: Path | None
+    shaders: Path
 
 
 def _gather() -> Ingredients:

@@ -51,7 +51,7 @@ ENGINEER_ID = 1000
 
 
 def create(
-    lab: Lab, spec: HostSpec, layer: Path, sources: Mapping[str, str], shaders: Path | None
+    lab: Lab, spec: HostSpec, layer: Path, sources: Mapping[str, str], shaders: Path
 ) -> None:
     """Lay a fresh install under the host's directory unless one is there.
 
@@ -73,7 +73,7 @@ def create(
     for path, text in sources.items():
         _write(upper, path, text)
     _add_units(upper)
-    if shaders and spec.cards:
+    if spec.cards:
         _copy_shaders(shaders, upper / "var/cache/mesa-shaders")
     part.rename(root)
 

@@ -26,9 +26,6 @@ def start(lab: Lab, prepared: World, record: Record) -> None:
     record.save()
 
 
-def shaders(prepared: World, root: Path) -> Path | None:
+def shaders(prepared: World, root: Path) -> Path:
     """The compiled shaders that hosts with a GPU get; compiled once, in a root with Mesa."""
-    try:
-        return world.shader_cache(prepared) or world.warm(root, prepared)
-    except NotImplementedError:
-        return None
+    return world.shader_cache(prepared) or world.warm(root, prepared)

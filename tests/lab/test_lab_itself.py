@@ -96,6 +96,16 @@ def test_other_hosts_show_their_board(own: RunningLab, host: str, card: str | No
     assert own.run(host, "systemctl is-system-running") == "running\n"
 
 
+def test_the_firmware_tells_the_memory_modules(own: RunningLab) -> None:
+    """dmidecode is not part of a fresh install; it comes through the lab's proxy as any package."""
+    own.run("ryzen", "apt-get -qq update && apt-get -qq install -y dmidecode >/dev/null 2>&1")
+    modules = own.run("ryzen", "dmidecode -t 17")
+    assert modules.count("Memory Device") == 4
+    assert modules.count("Size: 48 GB") == modules.count("Type: DDR5") == 4
+    assert modules.count("Configured Memory Speed: 5600 MT/s") == 4
+    assert "broken" not in modules.lower()
+
+
 def test_logins_are_as_told(own: RunningLab) -> None:
     for spec in HOSTS:
         assert own.run(spec.name, "id -un") == f"{spec.user}\n"

@@ -50,9 +50,8 @@ show_board() {
     done
     mount --bind "$run/proc/driver" /proc/driver
     show "$run/sys/bus/pci" /sys/bus/pci
-    for tree in cpu node; do
-        [ ! -d "$run/sys/devices/system/$tree" ] ||
-            show "$run/sys/devices/system/$tree" "/sys/devices/system/$tree"
+    for tree in devices/system/cpu devices/system/node firmware/dmi; do
+        [ ! -d "$run/sys/$tree" ] || show "$run/sys/$tree" "/sys/$tree"
     done
     hide_module nvidia
     hide_module nouveau
