@@ -1,0 +1,47 @@
+"""What is known beforehand: cards, drivers, CUDA toolkits, llama.cpp's releases, models."""
+
+from __future__ import annotations
+
+from boxwright.catalog.catalog import NVIDIA, VENDORS, Catalog, GpuKind
+from boxwright.catalog.errors import CatalogError
+from boxwright.catalog.load import load, load_with
+from boxwright.catalog.types import (
+    AssetRow,
+    Branch,
+    Card,
+    CardRule,
+    ChipRange,
+    Distribution,
+    DriverPackages,
+    DriverSource,
+    FlagChange,
+    LlamaCpp,
+    ModelFileRow,
+    ModelRow,
+    QuantRow,
+    Toolkit,
+)
+
+__all__ = [
+    "NVIDIA",
+    "VENDORS",
+    "AssetRow",
+    "Branch",
+    "Card",
+    "CardRule",
+    "Catalog",
+    "CatalogError",
+    "ChipRange",
+    "Distribution",
+    "DriverPackages",
+    "DriverSource",
+    "FlagChange",
+    "GpuKind",
+    "LlamaCpp",
+    "ModelFileRow",
+    "ModelRow",
+    "QuantRow",
+    "Toolkit",
+    "load",
+    "load_with",
+]

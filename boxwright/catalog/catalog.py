@@ -1,0 +1,129 @@
+"""The catalog as one frozen value, with the questions that planning asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from boxwright.catalog.types import (
+    AssetRow,
+    Branch,
+    Card,
+    CardRule,
+    ChipRange,
+    Distribution,
+    FlagChange,
+    LlamaCpp,
+    ModelRow,
+    Toolkit,
+)
+
+NVIDIA = "10de"
+VENDORS = {NVIDIA: "NVIDIA", "1002": "AMD", "8086": "Intel"}
+
+
+@dataclass(frozen=True)
+class GpuKind:
+    """What the PCI id tells of a card. `known_chip` is False for ids outside every known range.
+
+    Such an id is taken for a chip of the next range (a newer chip of the same family mostly), and
+    an id beyond all of them for one of the newest.
+    """
+
+    id: str
+    device: int
+    card: Card | None
+    chip: ChipRange
+    known_chip: bool
+    rule: CardRule
+
+    @property
+    def name(self) -> str:
+        """The card's name, or the chip's where the card is not known."""
+        return self.card.name if self.card else f"{self.chip.chip} card {self.id}"
+
+    @property
+    def generation(self) -> str:
+        """Pascal, Blackwell, …"""
+        return self.chip.generation
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything known of cards, drivers, CUDA, llama.cpp and models.
+
+    `ranges` and `rules` are sorted by device id; `user_assets` go before `llama.assets`.
+    """
+
+    ranges: tuple[ChipRange, ...]
+    cards: Mapping[int, Card]
+    rules: tuple[CardRule, ...]
+    branches: Mapping[int, Branch]
+    distributions: tuple[Distribution, ...]
+    toolkits: Mapping[str, Toolkit]
+    llama: LlamaCpp
+    models: Mapping[str, ModelRow]
+    user_assets: tuple[AssetRow, ...] = ()
+
+    def gpu(self, pci_id: str) -> GpuKind:
+        """The card with this PCI id (`vendor:device`, hexadecimal); every NVIDIA id has an answer.
+
+        Raises ValueError for an id of another vendor, or none at all.
+        """
+        vendor, _, device_text = pci_id.lower().partition(":")
+        if vendor != NVIDIA:
+            raise ValueError(f"{pci_id} is no id of an NVIDIA card")
+        device = int(device_text, 16)
+        rule = next(rule for rule in self.rules if rule.first <= device <= rule.last)
+        chip = next((one for one in self.ranges if device <= one.last), self.ranges[-1])
+        return GpuKind(
+            id=f"{vendor}:{device:04x}",
+            device=device,
+            card=self.cards.get(device),
+            chip=chip,
+            known_chip=chip.first <= device <= chip.last,
+            rule=rule,
+        )
+
+    def distribution(self, os_id: str, version_id: str) -> Distribution | None:
+        """The release of a distribution, or None where it is not supported."""
+        return next(
+            (one for one in self.distributions if (one.id, one.version_id) == (os_id, version_id)),
+            None,
+        )
+
+    def assets_of(self, build: str) -> tuple[AssetRow, ...]:
+        """Rows that hold for a build, with its name filled in; a user's row wins over a packaged
+        one of the same asset."""
+        number, found = int(build[1:]), dict[str, AssetRow]()
+        for row in (*self.user_assets, *self.llama.assets):
+            if row.build not in (None, build) or number < row.first_build:
+                continue
+            name = row.asset.replace("{build}", build)
+            cudart = row.cudart.replace("{build}", build) if row.cudart else None
+            found.setdefault(
+                name,
+                AssetRow(
+                    asset=name,
+                    cudart=cudart,
+                    cuda=row.cuda,
+                    glibc=row.glibc,
+                    arch=row.arch,
+                    archs=row.archs,
+                    build=build,
+                    source=row.source,
+                ),
+            )
+        return tuple(found.values())
+
+    def flag_change(self, flag: str) -> FlagChange | None:
+        """When a flag came and went, if it is not there in every build."""
+        return next((one for one in self.llama.flags if one.flag == flag), None)
+
+    def has_flag(self, build: str, flag: str) -> bool:
+        """Whether a build takes a flag, as far as the catalog knows: True where it says nothing."""
+        change, number = self.flag_change(flag), int(build[1:])
+        return change is None or (
+            change.first_build <= number
+            and (change.last_build is None or number <= change.last_build)
+        )

@@ -1,0 +1,222 @@
+"""What the catalog knows, as frozen dataclasses; every rule carries its source."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid")
+
+
+def _device_id(value: Any) -> Any:
+    """A PCI device id from its four hexadecimal digits, as `"1bb0"`."""
+    return int(value, 16) if isinstance(value, str) else value
+
+
+DeviceId = Annotated[int, BeforeValidator(_device_id), Field(ge=0, le=0xFFFF)]
+Flavour = Literal["open", "proprietary"]
+Capability = Annotated[str, Field(pattern=r"^\d+\.\d$")]
+Version = Annotated[str, Field(pattern=r"^\d+(\.\d+)*$")]
+
+
+@dataclass(frozen=True, config=STRICT)
+class ChipRange:
+    """Device ids of one chip. `compute_cap` is None where the generation's own is not known yet."""
+
+    first: DeviceId
+    last: DeviceId
+    chip: str
+    generation: str
+    compute_cap: Capability | None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Card:
+    """One card by its device id; None where a card is sold in several sizes or it is not known."""
+
+    id: DeviceId
+    name: str
+    vram_mib: int | None = None
+    bandwidth_gb_s: float | None = None
+    tdp_w: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, config=STRICT)
+class CardRule:
+    """Which driver takes a device id: branches from first to last, and kernel module flavours.
+
+    `last_branch` None means every branch from the first on. `refusal` says why such a card cannot
+    be used at all; it then has no flavours.
+    """
+
+    first: DeviceId
+    last: DeviceId
+    flavours: tuple[Flavour, ...]
+    first_branch: int
+    last_branch: int | None
+    source: str
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Branch:
+    """One driver branch. `end_of_life` is YYYY-MM or None; `cuda` is the toolkit of its time."""
+
+    branch: int
+    kind: Literal["long-term", "production", "feature", "distribution"]
+    end_of_life: str | None
+    cuda: Version | None
+    source: str
+
+
+@dataclass(frozen=True, config=STRICT)
+class DriverPackages:
+    """Packages of one flavour; `{branch}`, `{suffix}` (kernel flavour) are filled in.
+
+    `hold` are those to be held, which may include dependencies; `signed` replaces `install` where
+    Secure Boot is on and the distribution signs its modules (empty: it does not).
+    """
+
+    install: tuple[str, ...]
+    hold: tuple[str, ...]
+    signed: tuple[str, ...] = ()
+    first_branch: int = 0
+    last_branch: int | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class DriverSource:
+    """Where a distribution gets drivers: its archive, or NVIDIA's repository for it.
+
+    `branches` are those it carries. `kernel_last` is the newest kernel (major.minor) its modules
+    were built with; None: any.
+    """
+
+    name: Literal["ubuntu-archive", "debian-archive", "nvidia-repository"]
+    branches: tuple[int, ...]
+    packages: dict[Flavour, DriverPackages]
+    pin_packages: tuple[str, ...]
+    source: str
+    repository: str | None = None
+    components: tuple[str, ...] = ()
+    kernel_last: Version | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Distribution:
+    """One release of a distribution; `sources` in order of preference.
+
+    `headers` names a kernel's header package by `{kernel}`, `headers_meta` the one that follows new
+    kernels by `{suffix}`. A kernel newer than `ga_kernel` has `hwe_suffix` at its flavour.
+    """
+
+    id: str
+    version_id: str
+    codename: str
+    glibc: Version
+    ga_kernel: Version
+    headers: str
+    headers_meta: str
+    sources: tuple[DriverSource, ...]
+    hwe_suffix: str = ""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Toolkit:
+    """One CUDA toolkit line.
+
+    A program built with it runs by its SASS from driver `sass_driver` on, by its PTX only from
+    `ptx_driver` on. `broken` says why it must not be used.
+    """
+
+    version: Version
+    sass_driver: Version
+    ptx_driver: Version
+    source: str
+    broken: str | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class AssetRow:
+    """One release asset and what it needs. `build` None: every build from `first_build` on.
+
+    `asset` and `cudart` (the CUDA runtime beside it) may contain `{build}`. `archs` are as CMake
+    writes them: `86-real` is SASS, `61-virtual` PTX; empty for a CPU build.
+    """
+
+    asset: str
+    cuda: Version | None
+    glibc: Version
+    arch: str = "x86_64"
+    archs: tuple[Annotated[str, Field(pattern=r"^\d+[af]?-(real|virtual)$")], ...] = ()
+    cudart: str | None = None
+    build: str | None = None
+    first_build: int = 0
+    source: str | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class FlagChange:
+    """From which build on (and, if gone again, up to which) llama-server takes a flag."""
+
+    flag: str
+    first_build: int
+    last_build: int | None
+    source: str
+
+
+@dataclass(frozen=True, config=STRICT)
+class LlamaCpp:
+    """The pinned build, the assets of its releases, and flags that came and went."""
+
+    pinned_build: Annotated[str, Field(pattern=r"^b\d+$")]
+    assets: tuple[AssetRow, ...]
+    flags: tuple[FlagChange, ...]
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelFileRow:
+    """One file of a quant, by its path in the repository; what is not known is None."""
+
+    name: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    size_bytes: Annotated[int, Field(ge=0)] | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class QuantRow:
+    """One quant; without files the Hub is asked which ones it has.
+
+    `repository` and `revision` are set where this quant lies elsewhere than the model's others.
+    """
+
+    files: tuple[ModelFileRow, ...] = ()
+    size_gb: float | None = None
+    repository: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="ignore"))
+class ModelRow:
+    """One model; `first_build` is the oldest llama.cpp build that loads it.
+
+    Unknown keys of users' rows are left alone: they may be of a newer version of this program.
+    """
+
+    repository: str
+    default_quant: str
+    quants: dict[str, QuantRow]
+    revision: str = "main"
+    architecture: str | None = None
+    parameters: int | None = None
+    active_parameters: int | None = None
+    context_train: int | None = None
+    first_build: int | None = None
+    fork: str | None = None
+    licence: str | None = None
+    sampling: dict[str, float] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    source: str | None = None
