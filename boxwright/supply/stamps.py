@@ -43,8 +43,20 @@ class ModelStamp(Protocol):
     def shape(self) -> Any: ...
 
 
+class PresentFile(Protocol):
+    """One file below the models directory."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+
+
 class ModelsState(Protocol):
     """What the host has; `boxwright.facts.ModelsState` is one."""
+
+    @property
+    def files(self) -> Sequence[PresentFile]: ...
 
     def stamp_of(self, name: str, quant: str, /) -> ModelStamp | None:
         """The stamp of a model that is complete, or None."""
@@ -64,8 +76,9 @@ def model_from_stamp(choice: ModelChoice, state: ModelsState) -> ResolvedModel |
     """The model that is chosen, if the host's stamp describes exactly that one.
 
     None if there is no stamp, or it is of another repository, pinned commit, pinned file or
-    checksum, or has no readable shape. A branch or tag as revision accepts the stamped commit: a
-    moving `main` never makes a host fetch its model again.
+    checksum, or has no readable shape. None also if a file of it is gone: the Hub has to be asked
+    then anyway, and only the Hub knows the folder that file lies in. A branch or tag as revision
+    accepts the stamped commit: a moving `main` never makes a host fetch its model again.
     """
     stamp = state.stamp_of(choice.name, choice.quant)
     if stamp is None or stamp.repository != choice.repository:
@@ -73,10 +86,20 @@ def model_from_stamp(choice: ModelChoice, state: ModelsState) -> ResolvedModel |
     if COMMIT.fullmatch(choice.revision) and stamp.commit != choice.revision:
         return None
     shape = shape_from(stamp.shape)
-    files = _files(choice, stamp)
+    files = _files(choice, stamp) if _all_there(choice, stamp, state) else None
     if shape is None or files is None:
         return None
     return ResolvedModel(files=files, commit=stamp.commit, shape=shape)
+
+
+def _all_there(choice: ModelChoice, stamp: ModelStamp, state: ModelsState) -> bool:
+    place = (choice.name, choice.quant)
+    there = {
+        (path.name, file.size_bytes)
+        for file in state.files
+        if (path := PurePosixPath(file.path)).parts[-3:-1] == place
+    }
+    return all((PurePosixPath(one.name).name, one.size_bytes) in there for one in stamp.files)
 
 
 def _files(choice: ModelChoice, stamp: ModelStamp) -> tuple[ModelFile, ...] | None:

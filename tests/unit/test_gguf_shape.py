@@ -131,6 +131,72 @@ def test_minimax_as_llama_cpp_measured_it(tmp_path: Path) -> None:
     assert per_token * 2 == 248 * 1024
 
 
+QWEN_HYBRID = {
+    "block_count": 8,
+    "embedding_length": 3072,
+    "attention.head_count": 32,
+    "attention.head_count_kv": 2,
+    "attention.key_length": 256,
+    "attention.value_length": 256,
+    "ssm.conv_kernel": 4,
+    "ssm.inner_size": 8192,
+    "ssm.state_size": 128,
+    "ssm.group_count": 16,
+}
+GPT_OSS_20B = {
+    "block_count": 24,
+    "embedding_length": 2880,
+    "attention.head_count": 64,
+    "attention.head_count_kv": 8,
+    "attention.key_length": 64,
+    "attention.value_length": 64,
+    "attention.sliding_window": 128,
+}
+LATENT = {
+    "block_count": 6,
+    "attention.head_count": 16,
+    "attention.head_count_kv": 1,
+    "attention.key_length": 576,
+    "attention.value_length": 512,
+    "attention.key_length_mla": 192,
+    "attention.value_length_mla": 128,
+}
+GEMMA_3_270M = {
+    "block_count": 18,
+    "embedding_length": 640,
+    "attention.head_count": 4,
+    "attention.head_count_kv": 1,
+    "attention.key_length": 256,
+    "attention.value_length": 256,
+    "attention.sliding_window": 512,
+}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "keys", "context", "printed_mib"),
+    [
+        ("qwen35moe", QWEN_HYBRID, 8192, 56),
+        ("qwen35moe", QWEN_HYBRID, 32768, 152),
+        ("gpt-oss", GPT_OSS_20B, 8192, 210),
+        ("gpt-oss", GPT_OSS_20B, 131072, 3090),
+        ("deepseek2", LATENT, 8192, 54),
+        ("gemma3", GEMMA_3_270M, 8192, 39),
+    ],
+)
+def test_context_as_llama_fit_params_prints_it(
+    tmp_path: Path, architecture: str, keys: dict[str, Any], context: int, printed_mib: int
+) -> None:
+    """Recorded from `llama-fit-params -fitp on -c N` of b11669 (f16, ubatch 512), whole MiB."""
+    found = shape(tmp_path, architecture, dense_keys(**keys))
+    total = 0
+    for layer in found.layers:
+        window = layer.sliding_window
+        # a sliding cache holds the window and one ubatch, padded to 256 (llama-kv-cache-iswa.cpp)
+        tokens = context if window is None else min(context, -(-(window + 512) // 256) * 256)
+        total += tokens * (layer.kv_elements_k + layer.kv_elements_v) * 2 + layer.recurrent_bytes
+    assert total // MIB == printed_mib
+
+
 def test_recurrent_layers_may_be_listed(tmp_path: Path) -> None:
     """MTP-less Qwen3-Next: a list wins over the interval, and an interval may be other than 4."""
     ssm = {"ssm.conv_kernel": 4, "ssm.inner_size": 64, "ssm.state_size": 16, "ssm.group_count": 2}

@@ -48,10 +48,23 @@ class Stamp:
 
 
 @dataclass(frozen=True)
+class Present:
+    path: str
+    size_bytes: int
+
+
+THERE = (
+    Present("/srv/models/tiny/Q4/tiny-00001-of-00002.gguf", 10),
+    Present("/srv/models/tiny/Q4/tiny-00002-of-00002.gguf", 20),
+)
+
+
+@dataclass(frozen=True)
 class State:
-    """A host with one stamp, of model tiny in quant Q4."""
+    """A host with one stamp, of model tiny in quant Q4, and the files below its model disk."""
 
     stamp: Stamp | None
+    files: tuple[Present, ...] = THERE
 
     def stamp_of(self, name: str, quant: str) -> Stamp | None:
         return self.stamp if (name, quant) == ("tiny", "Q4") else None
@@ -108,3 +121,45 @@ def test_pins_that_agree() -> None:
 )
 def test_anything_else_has_to_be_asked_for(choice: ModelChoice, stamp: Stamp | None) -> None:
     assert model_from_stamp(choice, State(stamp)) is None
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        (),
+        THERE[:1],
+        (THERE[0], replace(THERE[1], size_bytes=19)),
+        (THERE[0], replace(THERE[1], path=THERE[1].path + ".part")),
+        (THERE[0], replace(THERE[1], path="/srv/models/tiny/Q8/tiny-00002-of-00002.gguf")),
+    ],
+)
+def test_a_stamp_whose_files_are_not_all_there_vouches_for_nothing(
+    files: tuple[Present, ...],
+) -> None:
+    assert model_from_stamp(CHOICE, State(Stamp(), files)) is None
+
+
+def test_the_state_that_facts_report() -> None:
+    """The real fact's classes, filled as it fills them."""
+    from boxwright.facts.models import ModelsState, PresentFile
+    from boxwright.facts.models import ModelStamp as FactStamp
+    from boxwright.facts.models import StampedFile as FactFile
+
+    stamp = Stamp()
+    state = ModelsState(
+        stamps=(
+            FactStamp(
+                name="tiny",
+                quant="Q4",
+                repository=stamp.repository,
+                commit=stamp.commit,
+                files=tuple(FactFile(f.name, f.size_bytes, f.sha256, 1) for f in stamp.files),
+                shape=stamp.shape,
+            ),
+        ),
+        files=tuple(PresentFile(one.path, one.size_bytes, 1) for one in THERE),
+        directory="/srv/models",
+    )
+    model = model_from_stamp(CHOICE, state)
+    assert model is not None
+    assert model.shape == SHAPE
