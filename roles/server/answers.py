@@ -7,7 +7,7 @@ import time
 from pyinfra.api import StringCommand
 from pyinfra.context import host
 
-from boxwright.facts import DecodeRecords
+from boxwright.facts import DecodeRecord, DecodeRecords
 from boxwright.operation import Ask, Commands, machine_of_host, noop, operation, option, refuse
 from boxwright.plan.results import Refusal
 from roles.server.decode import RECORDS_PATH, curl_config, record_of, recorded, timings_of
@@ -44,7 +44,8 @@ def record_decode() -> Commands:
         yield from refuse(wish)
         return
     identity = wish.identity(machine_of_host().boot_id or "unknown")
-    if recorded(host.get_fact(DecodeRecords), identity):
+    records: tuple[DecodeRecord, ...] = host.get_fact(DecodeRecords)  # type: ignore[arg-type]
+    if recorded(records, identity):
         noop("measured already in this boot")
         return
     timeout_s = int(option("server_answer_timeout_s", 600))

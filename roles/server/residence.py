@@ -19,7 +19,7 @@ CAPABILITY_DROPIN = r'server_dropins = {"memlock": "[Service]\nAmbientCapabiliti
 
 def wants_lock(args: tuple[str, ...]) -> bool:
     """Whether these arguments ask for locked weights, in either spelling."""
-    pairs = zip(args, (*args[1:], ""), strict=True)
+    pairs = zip(args, (*args[1:], ""), strict=False)
     return any(
         flag == "--mlock" or (flag in ("--load-mode", "-lm") and "mlock" in value)
         for flag, value in pairs
@@ -27,8 +27,13 @@ def wants_lock(args: tuple[str, ...]) -> bool:
 
 
 def resident_mib(service: ServiceState) -> float:
-    """What cannot be swapped: locked, pinned, and mapped from a device's driver."""
-    return float(service.vm_lck_mib + service.vm_pin_mib + service.mapped_device_mib)
+    """What cannot be swapped: locked, pinned, and mapped from a GPU's driver.
+
+    CUDA's pinned memory counts neither as locked nor as pinned: it is seen as a mapping of the
+    device or of shared zero pages, the latter only where a GPU's driver is in use at all.
+    """
+    zero_mib = service.mapped_zero_mib if service.mapped_device_mib else 0.0
+    return service.vm_lck_mib + service.vm_pin_mib + service.mapped_device_mib + zero_mib
 
 
 def residence(service: ServiceState, need_mib: int, journal: Iterable[str]) -> Refusal | None:

@@ -1,0 +1,297 @@
+"""The server role: unit text, digest, key, deadline, residence, the measured completion."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from boxwright.facts import DecodeRecord, ServiceState
+from boxwright.plan.results import Refusal
+from roles.server.decode import Identity, curl_config, record_of, recorded, timings_of
+from roles.server.health import ask_host, deadline_s, telling_line
+from roles.server.key import ApiKey, read_key
+from roles.server.residence import residence, resident_mib, wants_lock
+from roles.server.unit import (
+    DROPIN_DIRECTORY,
+    Settings,
+    config_digest,
+    dropin_path,
+    dropin_text,
+    environment_word,
+    exec_word,
+    rendered_unit,
+    unwanted_dropins,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = (ROOT / "templates/etc/systemd/system/llama-server.service.j2").read_text()
+KEY = "correct-horse-battery"
+SETTINGS = Settings(
+    alias="tiny-moe",
+    release="b11669-12.8-x64",
+    runtime_directory="/opt/llama.cpp",
+    model_directory="/srv/models/tiny/Q4",
+    args=("--model", "/srv/models/tiny/Q4/a b.gguf", "--port", "8080", "--load-mode", "mlock"),
+    environment={"CUDA_CACHE_PATH": "/var/cache/llama-server/nv", "ODD": 'a "b" 100% $HOME'},
+    dropins={},
+    model_sums=("a" * 64,),
+    gpus=2,
+)
+SERVICE = ServiceState(
+    active_state="active", main_pid=7, vm_lck_mib=100.0, memlock_limit="8388608", cap_ipc_lock=False
+)
+
+
+# -- the unit ----------------------------------------------------------------------------------
+
+
+def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path) -> None:
+    """systemd's own checker reads the whole unit; only the missing binary and user may show."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    binary = tmp_path / "current" / "llama-server"
+    binary.parent.mkdir()
+    binary.write_text("#!/bin/sh\n")
+    binary.chmod(0o755)
+    settings = replace(SETTINGS, runtime_directory=str(tmp_path), gpus=0)
+    unit = tmp_path / "llama-server.service"
+    unit.write_text(rendered_unit(settings, TEMPLATE, "d" * 64))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True
+    )
+    about_ours = [line for line in done.stderr.splitlines() if "llama-server" in line]
+    assert about_ours == [], done.stderr
+
+
+def settings_of(text: str) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if "=" in line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            values.setdefault(name, []).append(value)
+    return values
+
+
+def test_the_unit_says_what_the_plan_says() -> None:
+    values = settings_of(rendered_unit(SETTINGS, TEMPLATE, "d" * 64))
+    assert values["Type"] == ["exec"]
+    assert values["User"] == values["Group"] == ["llama"]
+    assert values["LimitMEMLOCK"] == ["infinity"]
+    assert values["RequiresMountsFor"] == ["/srv/models/tiny/Q4 /opt/llama.cpp"]
+    assert values["ExecStart"] == [
+        '/opt/llama.cpp/current/llama-server "--model" "/srv/models/tiny/Q4/a b.gguf"'
+        ' "--port" "8080" "--load-mode" "mlock"'
+    ]
+    assert '"BOXWRIGHT_CONFIG=' + "d" * 64 + '"' in values["Environment"]
+    assert r'"ODD=a \"b\" 100%% $HOME"' in values["Environment"]
+    assert "ExecStartPre" in values
+    assert "ExecStartPre" not in settings_of(rendered_unit(replace(SETTINGS, gpus=0), TEMPLATE, ""))
+    # each of these would close the GPU's device files or stop a just-in-time compiler
+    for closing in ("ProtectClock", "DeviceAllow", "PrivateDevices", "MemoryDenyWriteExecute"):
+        assert closing not in values
+
+
+def test_words_are_quoted_for_systemd() -> None:
+    assert exec_word("100% of $HOME") == '"100%% of $$HOME"'
+    assert exec_word('say "hi"\\') == r'"say \"hi\"\\"'
+    assert exec_word("two\nlines") == r'"two\nlines"'
+    assert environment_word("A", "$B") == '"A=$B"'
+
+
+def test_the_digest_changes_with_all_that_the_process_is_started_from() -> None:
+    digest = config_digest(SETTINGS, TEMPLATE)
+    assert digest == config_digest(replace(SETTINGS), TEMPLATE)
+    others = [
+        replace(SETTINGS, release="b11670-12.8-x64"),
+        replace(SETTINGS, args=(*SETTINGS.args, "--metrics")),
+        replace(SETTINGS, environment={}),
+        replace(SETTINGS, dropins={"a": "[Service]\n"}),
+        replace(SETTINGS, model_sums=("b" * 64,)),
+        replace(SETTINGS, secret="another key"),
+    ]
+    digests = {config_digest(other, TEMPLATE) for other in others}
+    digests.add(config_digest(SETTINGS, TEMPLATE + "\n# hardened\n"))
+    assert len(digests | {digest}) == len(others) + 2
+
+
+def test_dropins_of_ours_that_nobody_wants_go_and_a_users_stay() -> None:
+    assert dropin_path("memlock") == f"{DROPIN_DIRECTORY}/memlock.conf"
+    assert dropin_path("memlock.conf") == f"{DROPIN_DIRECTORY}/memlock.conf"
+    ours = [f"{DROPIN_DIRECTORY}/old.conf", f"{DROPIN_DIRECTORY}/memlock.conf"]
+    assert unwanted_dropins(ours, {"memlock": ""}) == (f"{DROPIN_DIRECTORY}/old.conf",)
+    assert dropin_text("[Service]\nNice=1\n").endswith("\n[Service]\nNice=1\n")
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", ".hidden", "a/b"])
+def test_a_dropin_name_cannot_lead_elsewhere(name: str) -> None:
+    with pytest.raises(ValueError):
+        dropin_path(name)
+
+
+# -- the key -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    file = tmp_path / "key"
+    file.touch(mode=0o600)
+    file.write_text(f"# made by hand\n\n{KEY}\nsecond\n")
+    return file
+
+
+def test_the_first_key_of_the_file_is_asked_with_and_never_shown(key_file: Path) -> None:
+    key = read_key(str(key_file))
+    assert isinstance(key, ApiKey)
+    assert key.first == KEY
+    assert KEY not in repr(key)
+    assert key.fingerprint("one") != key.fingerprint("two")
+    assert KEY not in key.fingerprint("one")
+
+
+def test_a_key_that_others_can_read_is_refused(key_file: Path) -> None:
+    key_file.chmod(0o640)
+    answer = read_key(str(key_file))
+    assert isinstance(answer, Refusal)
+    assert "0640" in answer.reason and "chmod 600" in answer.cure
+    assert KEY not in answer.sentence()
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n"])
+def test_a_file_without_a_key_is_refused(key_file: Path, text: str) -> None:
+    key_file.write_text(text)
+    assert isinstance(read_key(str(key_file)), Refusal)
+
+
+def test_a_missing_file_is_refused_and_no_file_is_no_key(tmp_path: Path) -> None:
+    assert isinstance(read_key(str(tmp_path / "nowhere")), Refusal)
+    assert read_key(None) is None
+
+
+# -- starting ----------------------------------------------------------------------------------
+
+
+def test_the_deadline_grows_with_the_model() -> None:
+    assert deadline_s(0, 300, 100) == 300
+    assert deadline_s(69600, 300, 100) == 996
+    assert deadline_s(69600, 300, 0) == 300 + 69600
+
+
+@pytest.mark.parametrize(
+    ("listens", "asked"),
+    [
+        ("0.0.0.0", "127.0.0.1"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("192.168.1.7", "192.168.1.7"),
+        ("192.168.1.7,127.0.0.1", "192.168.1.7"),
+        ("::", "[::1]"),
+        ("fd00::7", "[fd00::7]"),
+    ],
+)
+def test_where_a_server_is_asked(listens: str, asked: str) -> None:
+    assert ask_host(listens) == asked
+
+
+def test_the_telling_line_is_the_one_that_says_why() -> None:
+    journal = [
+        "load_tensors: offloaded 49/49 layers to GPU",
+        "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 9000.00 MiB on device 0:"
+        " cudaMalloc failed: out of memory",
+        "llama_model_load: error loading model: unable to allocate CUDA0 buffer",
+        "main: exiting due to model loading error",
+    ]
+    assert "out of memory" in telling_line(journal)
+    assert telling_line(["all quiet", "error: invalid argument: --mlock", "bye"]) == (
+        "error: invalid argument: --mlock"
+    )
+    assert telling_line(["one", "two"]) == "two"
+    assert telling_line([]) == "the journal is empty"
+
+
+# -- residence ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "locks"),
+    [
+        (("--load-mode", "mlock"), True),
+        (("-lm", "mmap+mlock"), True),
+        (("--no-mmap", "--mlock"), True),
+        (("--load-mode", "none"), False),
+        (("--alias", "mlock"), False),
+        ((), False),
+    ],
+)
+def test_whether_locking_is_asked_for(args: tuple[str, ...], locks: bool) -> None:
+    assert wants_lock(args) is locks
+
+
+def test_two_percent_less_than_planned_is_still_resident() -> None:
+    assert residence(SERVICE, 102, ()) is None
+    assert residence(SERVICE, 103, ()) is not None
+
+
+def test_memory_that_cuda_pinned_counts() -> None:
+    pinned = replace(SERVICE, mapped_device_mib=50.0, mapped_zero_mib=400.0)
+    assert resident_mib(pinned) == 550
+    assert resident_mib(replace(SERVICE, mapped_zero_mib=400.0)) == 100
+
+
+def test_a_low_limit_without_the_capability_is_named_with_its_cure() -> None:
+    said = "warning: failed to mlock 104857600-byte buffer (after previously locking 0 bytes)"
+    answer = residence(SERVICE, 63000, ["loading", said])
+    assert answer is not None
+    for part in ("100 MiB", "63000 MiB", "8388608", "CAP_IPC_LOCK", "failed to mlock 104857600"):
+        assert part in answer.reason
+    assert "AmbientCapabilities=CAP_IPC_LOCK" in answer.cure
+
+
+def test_with_limit_and_capability_the_memory_itself_is_short() -> None:
+    able = replace(SERVICE, memlock_limit="unlimited", cap_ipc_lock=True)
+    answer = residence(able, 63000, ())
+    assert answer is not None
+    assert "AmbientCapabilities" not in answer.cure and "host RAM" in answer.cure
+
+
+# -- the measured completion -------------------------------------------------------------------
+
+IDENTITY = Identity("b11669-12.8-x64", "tiny", "Q4", "d" * 64, "boot")
+TIMINGS = {"predicted_n": 32, "predicted_per_second": 8.6123, "prompt_per_second": 60.5}
+
+
+def test_a_record_is_read_back_and_ends_the_measuring() -> None:
+    row = json.loads(record_of(IDENTITY, TIMINGS, 1_700_000_000))
+    record = DecodeRecord(**row)
+    assert record.decode_tok_s == 8.612 and record.predicted_n == 32
+    assert recorded([record], IDENTITY)
+    assert recorded([row], IDENTITY)
+    for name in ("release", "model", "quant", "config_digest", "boot_id"):
+        assert not recorded([record], replace(IDENTITY, **{name: "other"}))
+
+
+def test_answers_without_timings_say_what_the_server_said() -> None:
+    assert timings_of(json.dumps({"choices": [], "timings": TIMINGS})) == TIMINGS
+    loading = {"error": {"message": "Loading model", "code": 503}}
+    assert timings_of(json.dumps(loading)) == "Loading model"
+    assert timings_of("<html>bad gateway</html>") == "<html>bad gateway</html>"
+    assert timings_of("") == "nothing"
+    assert timings_of('{"timings": {"predicted_n": 0}}') != {"predicted_n": 0}
+
+
+def test_curl_reads_the_question_and_the_key_from_its_config() -> None:
+    """Real curl parses the config: what it would send is read from its own trace."""
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    config = curl_config("http://127.0.0.1:9", 'odd "alias"', 32, 5, KEY)
+    done = subprocess.run(
+        ["curl", "--config", "-", "--libcurl", "/dev/stdout"],
+        input=config, capture_output=True, text=True,
+    )  # fmt: skip
+    assert f"Authorization: Bearer {KEY}" in done.stdout
+    assert "http://127.0.0.1:9/v1/chat/completions" in done.stdout
+    assert r"odd \\\"alias\\\"" in done.stdout
+    assert "max_tokens" in done.stdout
