@@ -13,7 +13,13 @@ from boxwright.plan.results import Refusal
 from roles.server.decode import RECORDS_PATH, curl_config, record_of, recorded, timings_of
 from roles.server.health import deadline_s, telling_line
 from roles.server.unit import UNIT
-from roles.server.wanted import Wish, did_not_start, journal_of_this_start, wish_for_host
+from roles.server.wanted import (
+    Wish,
+    did_not_start,
+    healthy,
+    journal_of_this_start,
+    wish_for_host,
+)
 
 POLL_S = 1.0
 LOG_EVERY_S = 15.0
@@ -26,7 +32,7 @@ def wait_until_healthy() -> Commands:
     if isinstance(wish, Refusal):
         yield from refuse(wish)
         return
-    if wish.healthy(wish.service()):
+    if healthy(wish.service()):
         noop("the server is healthy")
         return
     # pyinfra, when it only looks for changes, stops here: nothing is waited for then
@@ -44,7 +50,7 @@ def record_decode() -> Commands:
         yield from refuse(wish)
         return
     identity = wish.identity(machine_of_host().boot_id or "unknown")
-    records: tuple[DecodeRecord, ...] = host.get_fact(DecodeRecords)  # type: ignore[arg-type]
+    records: tuple[DecodeRecord, ...] = host.get_fact(DecodeRecords)
     if recorded(records, identity):
         noop("measured already in this boot")
         return
@@ -90,7 +96,7 @@ def _wait(wish: Wish) -> Refusal | None:
     began_s = logged_s = time.monotonic()
     while True:
         service = wish.service()
-        if wish.healthy(service):
+        if healthy(service):
             return None
         if service.active_state in ("failed", "inactive") or service.sub_state == "auto-restart":
             return did_not_start(

@@ -6,7 +6,7 @@ from boxwright.operation import Commands, noop, operation, refuse
 from boxwright.plan.results import Refusal
 from roles.server.residence import residence, resident_mib, wants_lock
 from roles.server.unit import UNIT
-from roles.server.wanted import journal_of_this_start, wish_for_host
+from roles.server.wanted import healthy, journal_of_this_start, wish_for_host
 
 
 @operation
@@ -23,7 +23,7 @@ def prove_service() -> Commands:
             (service.active_state != "active", f"{service.active_state}, needed active"),
             (not service.enabled, "not enabled, so no boot would start it"),
             (service.config_digest != wish.digest, "running another configuration than planned"),
-            (not wish.healthy(service), "not answering 200 on /health"),
+            (not healthy(service), "not answering 200 on /health"),
             (service.need_daemon_reload, "changed on disk since systemd read it"),
         )
         if wrong

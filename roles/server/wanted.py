@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from pyinfra.api import QuoteString, StringCommand
 from pyinfra.context import host
 from pyinfra.facts.server import Command
 
@@ -39,23 +38,6 @@ class Wish:
     def service(self) -> ServiceState:
         """The service as it is at this moment."""
         return host.get_fact(Service, unit=UNIT, port=self.server.port)
-
-    def healthy(self, service: ServiceState) -> bool:
-        """Whether it answers 200 on /health, where it listens."""
-        if service.active_state != "active":
-            return False
-        return service.health_status == 200 or self._status_elsewhere() == 200
-
-    def _status_elsewhere(self) -> int | None:
-        """/health where the server listens, if that is an address that the fact does not ask."""
-        if self.base_url.startswith("http://127.0.0.1:"):
-            return None
-        command = StringCommand(
-            "curl --silent --noproxy '*' --max-time 5 --output /dev/null",
-            "--write-out '%{http_code}'", QuoteString(f"{self.base_url}/health"), "|| true",
-        )  # fmt: skip
-        status = str(host.get_fact(Command, command=command)).strip()
-        return int(status) if status.isdigit() else None
 
     def identity(self, boot_id: str) -> Identity:
         """What a measurement of this service in this boot belongs to."""
@@ -93,6 +75,11 @@ def wish_for_host() -> Wish | Refusal:
     digest = config_digest(settings, template)
     text = rendered_unit(settings, template, digest)
     return Wish(plan, plan.model, plan.server, settings, digest, text, key)
+
+
+def healthy(service: ServiceState) -> bool:
+    """Whether the service itself answers 200 on /health, at whatever address it listens."""
+    return service.active_state == "active" and service.health_status == 200
 
 
 def journal_of_this_start() -> tuple[str, ...]:
