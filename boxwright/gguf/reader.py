@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
+from gguf.constants import GGML_QUANT_SIZES, GGUFValueType
 from gguf.gguf_reader import GGUFReader, ReaderField
 
 from boxwright.gguf.errors import GgufError, GgufTruncated
@@ -26,6 +26,8 @@ MAX_HEADER_BYTES = 64 * 1024**2
 MAX_KEYS = 65_536
 MAX_TENSORS = 100_000
 MAX_DIMENSIONS = 4  # GGML_MAX_DIMS in ggml/include/ggml.h
+# Elements and bytes of one block by type number; Q2_0 (42) came after the package's 0.19.
+BLOCKS = {int(kind): size for kind, size in GGML_QUANT_SIZES.items()} | {42: (64, 18)}
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,13 @@ def _tensor(field: ReaderField) -> Tensor:
             f" {MAX_DIMENSIONS} dimensions from 1 on"
         )
     elements = math.prod(shape)
-    block_elements, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(raw_type[0])]
+    kind = int(raw_type[0])
+    if kind not in BLOCKS:
+        raise GgufError(
+            f"holds tensor '{name}' of type {kind}, needs one of the types up to {max(BLOCKS)}:"
+            " it is broken, or newer than this program"
+        )
+    block_elements, block_bytes = BLOCKS[kind]
     if shape[0] % block_elements:
         raise GgufError(
             f"holds tensor '{name}' with rows of {shape[0]} elements, needs whole blocks of"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 PASSING = frozenset({429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 5
+
+# these would log signed URLs, which open what they name, to whoever reads a debug log
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Server:
     @property
     def name(self) -> str:
         """How sentences call it."""
-        return self.url.rstrip("/")
+        return without_password(self.url).rstrip("/")
 
 
 class Session:
@@ -56,7 +61,7 @@ class Session:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.base = httpx.URL(server.name)
+        self.base = httpx.URL(server.url.rstrip("/"))
         common: dict[str, Any] = {
             "timeout": TIMEOUT,
             "follow_redirects": False,
@@ -69,7 +74,7 @@ class Session:
             self.direct = httpx.Client(trust_env=False, **common) if proxy else self.client
         except (ValueError, httpx.InvalidURL) as error:
             raise SupplyError(
-                f"proxy_url is '{server.proxy_url}', needs a URL such as http://10.0.0.1:3128",
+                f"proxy_url is '{without_password(server.proxy_url or '')}', needs a URL such as http://10.0.0.1:3128",
                 "correct proxy_url in the inventory's data",
             ) from error
 
@@ -82,7 +87,7 @@ class Session:
 
     def url(self, path: str) -> httpx.URL:
         """A path below the base URL."""
-        return httpx.URL(f"{self.server.name}/{path.lstrip('/')}")
+        return httpx.URL(f"{str(self.base).rstrip('/')}/{path.lstrip('/')}")
 
     def same_origin(self, url: httpx.URL) -> bool:
         """Whether this is the server itself, which alone may see the token."""
@@ -140,7 +145,8 @@ class Session:
         """The error for a server that does not answer at all."""
         at = f"{url.scheme}://{url.netloc.decode()}"
         why = str(error) or type(error).__name__
-        through = f" through proxy_url {self.server.proxy_url}" if self.server.proxy_url else ""
+        proxy = without_password(self.server.proxy_url or "")
+        through = f" through proxy_url {proxy}" if proxy else ""
         return SupplyError(
             f"{at} could not be reached{through} in {attempts} attempts ({why})",
             f"check the network of this machine, {self.server.option} and proxy_url,"
@@ -154,6 +160,13 @@ class Session:
 
     def _client_for(self, url: httpx.URL) -> httpx.Client:
         return self.direct if bypasses(url.host, self.server.proxy_exceptions) else self.client
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown: without a user and password in it."""
+    scheme, slashes, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def bypasses(host: str, exceptions: str) -> bool:

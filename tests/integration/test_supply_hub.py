@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -395,3 +396,20 @@ def test_a_new_commit_is_read_anew(world: World) -> None:
 def test_a_cache_that_cannot_be_written_is_no_error(world: World, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the directory should be")
     assert len(found(world).files) == 3
+
+
+def test_no_log_holds_the_token_or_a_signed_url(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    with caplog.at_level(logging.DEBUG):
+        found(world, models_hub_token_file=str(token))
+    assert TOKEN not in caplog.text
+    assert "X-Signature" not in caplog.text
+
+
+def test_a_dead_proxy_is_named_without_its_password(world: World) -> None:
+    told = failure(world, proxy_url="http://user:secret@127.0.0.1:9", proxy_exceptions="")
+    assert "through proxy_url http://127.0.0.1:9 in 4 attempts" in told.reason
+    assert "secret" not in told.sentence()

@@ -156,6 +156,17 @@ def test_a_file_without_all_its_weights_is_refused(tmp_path: Path) -> None:
         read_shape([path])
 
 
+@pytest.mark.parametrize(("kind", "says"), [(4, "of type 4,"), (99, "newer than this program")])
+def test_a_type_that_nobody_knows(tmp_path: Path, kind: int, says: str) -> None:
+    name = b"a"
+    info = struct.pack("<Q", 1) + name + struct.pack("<IQIQ", 1, 32, kind, 0)
+    path = tmp_path / "m.gguf"
+    path.write_bytes(gguf(info, tensors=1) + b"\x00" * 512)
+    with pytest.raises(GgufError, match="holds tensor 'a'") as caught:
+        read_shape([path])
+    assert says in str(caught.value)
+
+
 def test_a_projector_is_no_model(tmp_path: Path) -> None:
     path = write(tmp_path / "mmproj.gguf", "clip", {"vision.block_count": 27}, dense_tensors(1))
     with pytest.raises(GgufError, match="it is no language model"):

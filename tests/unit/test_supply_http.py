@@ -5,7 +5,13 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from boxwright.supply.http import Server, Session, bypasses, wait_asked_for_s
+from boxwright.supply.http import (
+    Server,
+    Session,
+    bypasses,
+    wait_asked_for_s,
+    without_password,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +68,17 @@ def test_who_may_see_the_token(url: str, same: bool) -> None:
         assert session.same_origin(httpx.URL(url)) is same
         assert ("Authorization" in session._headers(httpx.URL(url), {})) is same
         assert str(session.url("api/x?y=1")) == "https://hub.example/prefix/api/x?y=1"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://user:secret@proxy.lan:3128", "http://proxy.lan:3128"),
+        ("http://user:s@cret@proxy.lan/x@y", "http://proxy.lan/x@y"),
+        ("https://hub.example/prefix", "https://hub.example/prefix"),
+        ("nonsense", "nonsense"),
+        ("", ""),
+    ],
+)
+def test_passwords_in_urls_are_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown
