@@ -116,7 +116,7 @@ def _grow(item: Download, endpoints: Endpoints) -> Generator[PyinfraCommand, Non
         exit_code, http_status, now_bytes = answer_of(ask.last_line)
         if exit_code == OK and now_bytes == item.size_bytes:
             return None
-        _log_progress(item, now_bytes, last_bytes, time.monotonic() - began_s)
+        _log_progress(item, ask, now_bytes, last_bytes, time.monotonic() - began_s)
         failures = 0 if now_bytes > last_bytes else failures + 1
         last_bytes, piece_s = now_bytes, max(piece_s, PIECE_S)
         if exit_code in NO_RESUME or http_status == 416:
@@ -215,11 +215,15 @@ def size_text(size_bytes: int) -> str:
     return f"{size_bytes / MIB:.0f} MiB"
 
 
-def _log_progress(item: Download, now_bytes: int, last_bytes: int, took_s: float) -> None:
+def _log_progress(
+    item: Download, ask: Ask, now_bytes: int, last_bytes: int, took_s: float
+) -> None:
     share = now_bytes / item.size_bytes if item.size_bytes else 1.0
     text = f"{item.name}: {share:.0%} of {size_text(item.size_bytes)}"
     if now_bytes > last_bytes and took_s > 0:
         rate = (now_bytes - last_bytes) / took_s
         left_s = (item.size_bytes - now_bytes) / rate
         text += f", {rate / MIB:.0f} MiB/s, {left_s / 60:.0f} min left"
+    else:
+        text += f", no progress ({_said(ask)})"
     host.log(text)

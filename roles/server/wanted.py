@@ -79,7 +79,9 @@ def wish_for_host() -> Wish | Refusal:
 
 def healthy(service: ServiceState) -> bool:
     """Whether the service itself answers 200 on /health, at whatever address it listens."""
-    return service.active_state == "active" and service.health_status == 200
+    owner = service.port_owner
+    ours = owner is None or owner.pid in (0, service.main_pid)
+    return ours and service.active_state == "active" and service.health_status == 200
 
 
 def journal_of_this_start() -> tuple[str, ...]:
