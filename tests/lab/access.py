@@ -82,19 +82,20 @@ def _stanza(lab: Lab, spec: HostSpec) -> str:
     )
 
 
-def run(lab: Lab, host: str, command: str, timeout_s: float = 60.0) -> str:
+def run(
+    lab: Lab, host: str, command: str, timeout_s: float = 60.0, stdin: bytes | None = None
+) -> str:
     """Run a shell command on a host and return what it printed; raise CalledProcessError."""
     ssh = shutil.which("ssh") or "ssh"
     argv = [ssh, "-F", str(config(lab)), "-o", "ConnectTimeout=5", "-o", "BatchMode=yes", host]
     done = subprocess.run(
         [*argv, command],
         check=True,
-        text=True,
         capture_output=True,
-        stdin=subprocess.DEVNULL,
+        input=stdin or b"",
         timeout=timeout_s,
     )
-    return done.stdout
+    return done.stdout.decode()
 
 
 def wait_until_reachable(lab: Lab, spec: HostSpec, booting: Process, timeout_s: float) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import access, boot, document, images, network, rootfs, servers, world
+from tests.lab import access, boot, document, images, network, rootfs, servers, shaders, world
 from tests.lab.hosts import HOSTS, HostSpec, host_named
 from tests.lab.settings import CACHE_ROOT, STATE_ROOT, Lab
 from tests.lab.state import Process, Record, lock_of, locked, stop, strays
@@ -34,16 +34,15 @@ class Ingredients:
 
     layers: dict[str, Path]
     downloads: world.World
-    shaders: Path
 
 
 def _gather() -> Ingredients:
-    """Make what the cache lacks: base layers and downloads beside each other, then the shaders."""
+    """Make what the cache lacks: base layers and downloads beside each other."""
     with ThreadPoolExecutor() as pool:
         building = {name: pool.submit(images.build, name) for name in images.LAYERS}
         downloads = world.prepare(CACHE_ROOT)
         layers = {name: layer.result() for name, layer in building.items()}
-    return Ingredients(layers, downloads, servers.shaders(downloads, layers["trixie"]))
+    return Ingredients(layers, downloads)
 
 
 def up(lab: Lab, say: Say) -> None:
@@ -61,6 +60,7 @@ def up(lab: Lab, say: Say) -> None:
         missing = [spec for spec in HOSTS if not _runs(record.hosts.get(spec.name))]
         _boot(lab, missing, ingredients, record, say)
         document.write(lab, world.describe(lab, ingredients.downloads))
+    _hand_over_shaders(lab, HOSTS, ingredients, say)
     say(f"lab {lab.name} is up after {time.monotonic() - began:.1f} s")
 
 
@@ -74,7 +74,7 @@ def _boot(
     def lay(spec: HostSpec) -> None:
         boot.write_hardware(lab, spec)
         layer = ingredients.layers[spec.layer]
-        rootfs.create(lab, spec, layer, sources[spec.guest_os], ingredients.shaders)
+        rootfs.create(lab, spec, layer, sources[spec.guest_os])
 
     def wait(spec: HostSpec) -> None:
         began = time.monotonic()
@@ -89,6 +89,20 @@ def _boot(
             record.hosts[spec.name] = boot.start(lab, spec, ingredients.layers[spec.layer])
             record.save()
         list(pool.map(wait, specs))
+
+
+def _hand_over_shaders(
+    lab: Lab, specs: Iterable[HostSpec], ingredients: Ingredients, say: Say
+) -> None:
+    """Hosts with a GPU get its shaders, compiled first (some minutes) if this is the first time."""
+    if world.shader_cache(ingredients.downloads) is None:
+        say("compiling shaders once for the software GPU; the hosts can be used meanwhile")
+    compiled = world.warm(ingredients.layers["trixie"], ingredients.downloads)
+    with ThreadPoolExecutor() as pool:
+        for done in [
+            pool.submit(shaders.hand_over, lab, spec, compiled) for spec in specs if spec.cards
+        ]:
+            done.result()
 
 
 def _runs(process: Process | None) -> bool:
@@ -110,6 +124,7 @@ def reset(lab: Lab, name: str, say: Say) -> None:
         record.save()
         with rootfs.discarded(lab, spec):
             _boot(lab, [spec], ingredients, record, say)
+        _hand_over_shaders(lab, [spec], ingredients, say)
     say(f"{name} is a fresh install again after {time.monotonic() - began:.1f} s")
 
 

@@ -50,13 +50,10 @@ DISTRIB_DESCRIPTION="Ubuntu 24.04.3 LTS"
 ENGINEER_ID = 1000
 
 
-def create(
-    lab: Lab, spec: HostSpec, layer: Path, sources: Mapping[str, str], shaders: Path
-) -> None:
+def create(lab: Lab, spec: HostSpec, layer: Path, sources: Mapping[str, str]) -> None:
     """Lay a fresh install under the host's directory unless one is there.
 
-    `sources` maps absolute guest paths to texts (apt sources, keyrings, proxy); `shaders` is a
-    directory that a host with a GPU gets as /var/cache/mesa-shaders.
+    `sources` maps absolute guest paths to texts (apt sources, keyrings, proxy).
     """
     root = host_dir(lab, spec.name) / "root"
     if root.is_dir():
@@ -73,8 +70,6 @@ def create(
     for path, text in sources.items():
         _write(upper, path, text)
     _add_units(upper)
-    if spec.cards:
-        _copy_shaders(shaders, upper / "var/cache/mesa-shaders")
     part.rename(root)
 
 
@@ -153,10 +148,3 @@ def _add_units(upper: Path) -> None:
     (wants / unit).symlink_to(f"../{unit}")
     for name in MASKED:
         (units / name).symlink_to("/dev/null")
-
-
-def _copy_shaders(source: Path, target: Path) -> None:
-    """Mesa opens the cache for writing whoever runs it, so everybody may write there."""
-    shutil.copytree(source, target)
-    for path in (target, *target.rglob("*")):
-        path.chmod(0o777 if path.is_dir() else 0o666)

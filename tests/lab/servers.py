@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from tests.lab import world
 from tests.lab.settings import Lab
@@ -24,8 +23,3 @@ def start(lab: Lab, prepared: World, record: Record) -> None:
     finally:
         del os.environ[MARKER]
     record.save()
-
-
-def shaders(prepared: World, root: Path) -> Path:
-    """The compiled shaders that hosts with a GPU get; compiled once, in a root with Mesa."""
-    return world.shader_cache(prepared) or world.warm(root, prepared)
