@@ -39,7 +39,7 @@ def cells(name: str, seen: Seen, known: catalog.Catalog) -> tuple[str, ...]:
     return (
         name,
         "\n".join(gpu.name or gpu.id for gpu in machine.gpus) or "none",
-        "\n".join(known.generation_of(gpu.id) for gpu in machine.gpus) or "-",
+        "\n".join(known.gpu(gpu.id).generation for gpu in machine.gpus) or "-",
         driver or "-",
         machine.llama.build or "-",
         machine.llama.model or "-",

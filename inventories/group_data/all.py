@@ -14,6 +14,9 @@ _timeout = 6 * 3600
 # how long to wait while another process holds a lock of apt's, in seconds
 base_apt_lock_timeout_s = 600
 
+# how far a host's clock may be from this machine's, in seconds
+base_clock_skew_limit_s = 120
+
 # -- cards -------------------------------------------------------------------------------------
 
 # PCI addresses ("0000:82:00.0") of cards to leave alone; they get no work and decide no driver
