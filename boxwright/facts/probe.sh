@@ -459,6 +459,7 @@ function memory_part(    values, total, available, limit) {
 function dimm(size_mib, speed, type, place) {
     if (size_mib <= 0 || type == "Flash") return
     if (type == "Unknown" || type == "Other") type = ""
+    gsub(/^ +| +$/, "", place)
     dimm_text = comma(dimm_text, sprintf("{\"size_mib\": %d, \"speed_mts\": %s, \"type\": %s, \"slot\": %s}", \
         size_mib, speed > 0 ? speed : "null", known(type), known(place)))
 }

@@ -17,7 +17,6 @@ from tests.lab.hardware import cards
 from tests.lab.hardware.cpu import E5_2698_V4, RYZEN_9_9950X, CpuShape, cpuinfo
 from tests.lab.hardware.memory import meminfo, write_nodes
 from tests.lab.hardware.pci import AMD_BOARD, INTEL_BOARD, write_pci
-from tests.lab.hardware.topology import write_cpu
 from tests.lab.hardware.tree import cpu_list, write_tree
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,7 +127,7 @@ def _system(kernel: str, hostname: str, release: str, glibc: str) -> dict[str, s
         "proc/sys/kernel/random/boot_id": str(uuid.uuid5(uuid.NAMESPACE_DNS, hostname)),
         "proc/1/comm": "systemd",
         "etc/os-release": release,
-        "usr/bin/ldd": f"echo \"ldd (GNU libc) {glibc}\"\nprintf 'ldd (GLIBC {glibc}-1) {glibc}\\n'",
+        "usr/bin/ldd": f"#! /bin/bash\n  --version)\n    echo 'ldd (GLIBC {glibc}-1) {glibc}'",
         "run/systemd/system/.keep": "",
         "sys/firmware/acpi/.keep": "",
         "sys/module/nouveau/initstate": "live",
@@ -136,8 +135,17 @@ def _system(kernel: str, hostname: str, release: str, glibc: str) -> dict[str, s
 
 
 NOBLE = 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\n'
-TRIXIE = 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nVERSION_ID="13"\nVERSION_CODENAME=trixie\nID=debian'
+TRIXIE = 'NAME="Debian GNU/Linux"\nVERSION_ID="13"\nVERSION_CODENAME=trixie\nID=debian'
 BOOKWORM = 'NAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nID=debian'
+
+
+def _topology(shape: CpuShape, cpu: int) -> dict[str, str | bytes]:
+    return {
+        "topology/core_id": str(shape.core(cpu) % shape.cores_per_socket),
+        "topology/physical_package_id": str(shape.socket(cpu)),
+        "topology/core_cpus_list": cpu_list(shape.siblings(cpu)),
+        "topology/package_cpus_list": cpu_list(shape.package(cpu)),
+    }
 
 
 def write_box(
@@ -152,7 +160,8 @@ def write_box(
     devices = tree / "sys/devices/system"
     write_tree(tree, system | {"sys/firmware/dmi/tables/DMI": dimms})
     write_tree(tree, {"proc/cpuinfo": cpuinfo(shape), "proc/meminfo": meminfo(fitted_mib)})
-    write_cpu(devices / "cpu", shape)
+    write_cpus(tree, {cpu: _topology(shape, cpu) for cpu in shape.cpus})
+    write_tree(devices / "cpu", {"online": cpu_list(shape.cpus)})
     write_nodes(devices / "node", shape, fitted_mib)
     board = INTEL_BOARD if shape.vendor == "GenuineIntel" else AMD_BOARD
     lists = {node: cpu_list(shape.node_cpus(node)) for node in range(shape.nodes)}
