@@ -18,7 +18,9 @@ from boxwright.catalog.types import (
     LlamaCpp,
     ModelFileRow,
     ModelRow,
+    ProcessorMemory,
     QuantRow,
+    SpeedConstants,
     Toolkit,
 )
 
@@ -40,7 +42,9 @@ __all__ = [
     "LlamaCpp",
     "ModelFileRow",
     "ModelRow",
+    "ProcessorMemory",
     "QuantRow",
+    "SpeedConstants",
     "Toolkit",
     "load",
     "load_with",

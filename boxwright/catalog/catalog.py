@@ -15,6 +15,7 @@ from boxwright.catalog.types import (
     FlagChange,
     LlamaCpp,
     ModelRow,
+    SpeedConstants,
     Toolkit,
 )
 
@@ -63,6 +64,7 @@ class Catalog:
     toolkits: Mapping[str, Toolkit]
     llama: LlamaCpp
     models: Mapping[str, ModelRow]
+    speed: SpeedConstants
     user_assets: tuple[AssetRow, ...] = ()
 
     def gpu(self, pci_id: str) -> GpuKind:

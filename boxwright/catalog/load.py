@@ -38,6 +38,7 @@ def load() -> Catalog:
         toolkits={one.version: one for one in toolkits},
         llama=_one(types.LlamaCpp, llama, "llama_cpp.yaml"),
         models={name: model_row(name, row) for name, row in models["models"].items()},
+        speed=_one(types.SpeedConstants, _read("speed.yaml"), "speed.yaml"),
     )
     _check(catalog)
     return catalog

@@ -1,4 +1,4 @@
-"""What a plan may know beside the machine and the catalog: resolved files, shape, installed flags."""
+"""What a plan may know beside machine and catalog: resolved files, shape, installed flags."""
 
 from __future__ import annotations
 

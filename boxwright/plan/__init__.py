@@ -1,0 +1,21 @@
+"""Decides: (machine, catalog, wanted, known) → Plan. Pure: no I/O, no clock, no pyinfra."""
+
+from __future__ import annotations
+
+from boxwright.plan.known import Known, ModelChoice
+from boxwright.plan.make import make
+from boxwright.plan.model import choose_model
+from boxwright.plan.report import as_json
+from boxwright.plan.results import Plan, Refusal
+from boxwright.plan.wanted import Wanted
+
+__all__ = [
+    "Known",
+    "ModelChoice",
+    "Plan",
+    "Refusal",
+    "Wanted",
+    "as_json",
+    "choose_model",
+    "make",
+]

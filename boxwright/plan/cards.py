@@ -1,0 +1,116 @@
+"""Which of a machine's cards count: those a driver is chosen for, and those that get work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from boxwright.catalog import VENDORS, Catalog, GpuKind
+from boxwright.machine import Gpu, Machine
+from boxwright.plan.results import Refusal
+from boxwright.plan.wanted import Wanted
+
+PASSED_THROUGH = frozenset({"vfio-pci", "pci-stub", "xen-pciback"})
+
+
+@dataclass(frozen=True)
+class UsedCard:
+    """One NVIDIA card. `vram_mib` and `capability` are None where neither driver nor catalog
+    tells; `used_by_others_mib` is VRAM that processes other than our service hold."""
+
+    gpu: Gpu
+    kind: GpuKind
+    vram_mib: int | None
+    capability: str | None
+    used_by_others_mib: int = 0
+
+    @property
+    def label(self) -> str:
+        """How sentences call it."""
+        return f"{self.gpu.pci} ({self.gpu.name or self.kind.name}, {self.kind.generation})"
+
+
+@dataclass(frozen=True)
+class Cards:
+    """`driven` decide the driver; `used`, the first of them, get work. All in the report's order.
+
+    `visible` are those that CUDA counts: also ignored cards, if the driver of the driven ones takes
+    them too.
+    """
+
+    driven: tuple[UsedCard, ...] = ()
+    used: tuple[UsedCard, ...] = ()
+    visible: tuple[UsedCard, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusal:
+    """The cards that count; a refusal where `gpu_count` asks for more than there are."""
+    warnings = [_foreign(gpu) for gpu in machine.gpus if vendor_of(gpu) in ("AMD", "Intel")]
+    nvidia = [gpu for gpu in machine.gpus if vendor_of(gpu) == "NVIDIA"]
+    absent = sorted(set(wanted.ignore_gpus) - {gpu.pci for gpu in machine.gpus})
+    if absent:
+        warnings.append(f"ignore_gpus names {', '.join(absent)}, where this machine has no card.")
+    passed = [gpu for gpu in nvidia if gpu.driver in PASSED_THROUGH]
+    warnings += [
+        f"{gpu.pci} ({gpu.id}) is bound to {gpu.driver} for a virtual machine: it is left alone."
+        for gpu in passed
+    ]
+    alone = {gpu.pci for gpu in passed} | set(wanted.ignore_gpus)
+    bound = tuple(_card(gpu, catalog, wanted) for gpu in nvidia if gpu not in passed)
+    driven = tuple(card for card in bound if card.gpu.pci not in alone)
+    if driven and (wanted.server_placement == "cpu" or wanted.gpu_count == 0):
+        warnings.append(f"{len(driven)} NVIDIA cards are left alone, as placement on the CPU asks.")
+        return Cards(warnings=tuple(warnings))
+    warnings += [_unknown(card) for card in driven if not card.kind.known_chip]
+    if wanted.gpu_count is not None and wanted.gpu_count > len(driven):
+        return Refusal(
+            f"gpu_count asks for {wanted.gpu_count} NVIDIA cards, this machine has {len(driven)}"
+            " that may be used",
+            "lower gpu_count, or leave it unset to use what is there",
+        )
+    visible = tuple(card for card in bound if card in driven or _alike(card, driven))
+    return Cards(driven, driven[: wanted.gpu_count], visible, tuple(warnings))
+
+
+def vendor_of(gpu: Gpu) -> str | None:
+    """NVIDIA, AMD or Intel; None for others (the display chips of server boards)."""
+    return VENDORS.get(gpu.id.lower().split(":")[0])
+
+
+def _card(gpu: Gpu, catalog: Catalog, wanted: Wanted) -> UsedCard:
+    kind = catalog.gpu(gpu.id)
+    told, given = gpu.vram_mib, wanted.gpu_vram_mib.get(gpu.pci)
+    # a user may know a modified card better than the catalog, but never better than its driver
+    vram_mib = given or (kind.card.vram_mib if kind.card else None)
+    if told is not None:
+        vram_mib = min(told, given) if given else told
+    others = (gpu.vram_used_mib or 0) - (gpu.vram_used_by_service_mib or 0)
+    return UsedCard(
+        gpu=gpu,
+        kind=kind,
+        vram_mib=vram_mib,
+        capability=gpu.compute_cap or kind.chip.compute_cap,
+        used_by_others_mib=max(others, 0),
+    )
+
+
+def _alike(card: UsedCard, driven: tuple[UsedCard, ...]) -> bool:
+    """Whether the driver of the driven cards takes this one too, by flavour and last branch."""
+    rules = [one.kind.rule for one in driven]
+    flavours = set(card.kind.rule.flavours)
+    for rule in rules:
+        flavours &= set(rule.flavours)
+    if card.kind.rule.last_branch is None:
+        return bool(flavours)
+    return bool(flavours) and any(rule.last_branch is not None for rule in rules)
+
+
+def _foreign(gpu: Gpu) -> str:
+    return f"{gpu.pci} is an {vendor_of(gpu)} card ({gpu.id}): it is left alone."
+
+
+def _unknown(card: UsedCard) -> str:
+    return (
+        f"{card.gpu.pci} has an id that is not known yet ({card.gpu.id}):"
+        f" it is taken for a {card.kind.generation} card."
+    )

@@ -1,0 +1,173 @@
+"""Refusals that rest on the machine as a whole: system, disk, VRAM that others hold, room."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from boxwright.catalog import Catalog, Distribution
+from boxwright.machine import Disk, Machine
+from boxwright.plan.cards import Cards
+from boxwright.plan.context import CACHE_TYPES
+from boxwright.plan.known import Known
+from boxwright.plan.placement import Placed
+from boxwright.plan.results import MemoryPlan, ModelPlan, Refusal
+from boxwright.plan.wanted import Wanted
+from boxwright.shapes import ModelShape
+
+MIB = 1024**2
+ARCHES = ("x86_64",)
+
+
+def system(machine: Machine, catalog: Catalog) -> Distribution | Refusal:
+    """The distribution, if it is one that is supported, on a supported processor with systemd."""
+    os = machine.os
+    found = catalog.distribution(os.id, os.version_id)
+    if found is None:
+        known = ", ".join(sorted(f"{one.id} {one.version_id}" for one in catalog.distributions))
+        return Refusal(
+            f"the operating system is {os.id} {os.version_id}, needs one of {known}",
+            "install one of these",
+        )
+    if os.arch not in ARCHES:
+        return Refusal(
+            f"the processor is {os.arch}, needs {' or '.join(ARCHES)}", "use another machine"
+        )
+    # None is a report that does not tell; preflight asks the host itself
+    if os.init not in (None, "systemd"):
+        return Refusal(
+            f"process 1 is {os.init}, needs systemd",
+            "boot the machine (or its container) with systemd as init",
+        )
+    return found
+
+
+def sizes(wanted: Wanted) -> Refusal | None:
+    """A refusal for numbers and types of the server that cannot be meant."""
+    if wanted.server_cache_type not in CACHE_TYPES:
+        return Refusal(
+            f"server_cache_type is {wanted.server_cache_type!r}, needs one of"
+            f" {', '.join(CACHE_TYPES)}",
+            "correct server_cache_type",
+        )
+    if wanted.server_cache_ram_mib < 0:
+        return Refusal(
+            f"server_cache_ram_mib is {wanted.server_cache_ram_mib}, which llama-server takes for"
+            " no limit; host RAM has one",
+            "set server_cache_ram_mib to 0 (off) or to a number of MiB",
+        )
+    for name, least, most in (
+        ("server_port", 1, 65535),
+        ("server_context", 1, 2**31 - 1),
+        ("server_parallel", 1, 256),
+        ("server_ubatch", 1, 2**20),
+        ("server_batch", 1, 2**20),
+    ):
+        value = getattr(wanted, name)
+        if not least <= value <= most:
+            return Refusal(f"{name} is {value}, needs {least} to {most}", f"correct {name}")
+    if wanted.server_ubatch > wanted.server_batch:
+        return Refusal(
+            f"server_ubatch is {wanted.server_ubatch}, more than server_batch"
+            f" ({wanted.server_batch})",
+            "raise server_batch, or lower server_ubatch",
+        )
+    return None
+
+
+def build_loads(catalog: Catalog, wanted: Wanted) -> Refusal | None:
+    """A refusal where the build is older than the first one that loads the model."""
+    build = wanted.runtime_build or catalog.llama.pinned_build
+    row = catalog.models.get(wanted.model)
+    if row is None or row.first_build is None or not build[1:].isdigit():
+        return None
+    if int(build[1:]) >= row.first_build:
+        return None
+    return Refusal(
+        f"runtime_build is {build}, {wanted.model} needs b{row.first_build} or newer",
+        "choose a newer runtime_build, or leave it unset",
+    )
+
+
+def vram_known(cards: Cards) -> Refusal | None:
+    """A refusal that names the first card whose VRAM neither driver, catalog nor user tells."""
+    for card in cards.used:
+        if card.vram_mib is None:
+            return Refusal(
+                f"the VRAM of {card.label}, id {card.gpu.id}, is not known before its driver runs",
+                f'give it in MiB: gpu_vram_mib = {{"{card.gpu.pci}": 8192}}, if it has 8 GB',
+            )
+    return None
+
+
+def vram_free(cards: Cards, memory: MemoryPlan) -> Refusal | None:
+    """A refusal where other processes hold VRAM that the plan needs."""
+    for card, device in zip(cards.used, memory.devices, strict=True):
+        held = card.used_by_others_mib
+        if held and held + device.need_mib > device.total_mib:
+            return Refusal(
+                f"other processes hold {held} MiB of the {device.total_mib} MiB VRAM of"
+                f" {card.label}, the plan needs {device.need_mib} MiB of it",
+                "end them (nvidia-smi lists them), or leave this card alone with ignore_gpus",
+            )
+    return None
+
+
+def room(placed: Placed, shape: ModelShape, wanted: Wanted, quant: str) -> Refusal | None:
+    """A refusal where the model does not fit: the number found, the number needed, what would."""
+    memory, host = placed.memory, placed.memory.host
+    short = [
+        f"{device.need_mib} MiB of VRAM on {device.pci}, which has {device.total_mib}"
+        for device in memory.devices
+        if device.need_mib > device.total_mib
+    ]
+    if host.need_mib > host.total_mib:
+        short.append(f"{host.need_mib} MiB of host RAM, has {host.total_mib}")
+    if not short:
+        return None
+    return Refusal(
+        f"{wanted.model} {quant} with {wanted.server_context} tokens of context needs"
+        f" {' and '.join(short)}",
+        _smaller(placed, shape, wanted),
+    )
+
+
+def _smaller(placed: Placed, shape: ModelShape, wanted: Wanted) -> str:
+    host, cures = placed.memory.host, []
+    over = max(
+        (d.need_mib - d.total_mib for d in placed.memory.devices if d.need_mib > d.total_mib),
+        default=0,
+    )
+    if host.need_mib > host.total_mib:
+        more_gib = -(-(host.need_mib - host.total_mib) // 1024)
+        most_gb = max(host.total_mib - host.need_mib + host.model_mib, 0) * MIB / 1e9
+        cures.append(f"add {more_gib} GiB of RAM")
+        cures.append(f"choose a quant with at most {most_gb:.0f} GB of weights for the host")
+    if over:
+        if shape.experts and not placed.placement.cpu_moe:
+            cures.append("set server_placement to cpu-moe")
+        cures.append(f"use cards with {-(-over // 1024)} GiB more VRAM")
+        if wanted.server_context > 4096:
+            cures.append("lower server_context")
+        cures.append("choose a smaller model_quant")
+    return ", or ".join(cures)
+
+
+def disk(machine: Machine, wanted: Wanted, model: ModelPlan, known: Known) -> Refusal | None:
+    """A refusal where the model's files do not fit beside what already lies on their disk."""
+    if model.size_mib is None:
+        return None
+    need_mib = model.size_mib - known.bytes_on_host // MIB
+    holder = _holder(machine, wanted.models_directory)
+    if holder is None or need_mib <= holder.free_mib:
+        return None
+    return Refusal(
+        f"{model.name} {model.quant} needs {need_mib} MiB more on {holder.mount} (for"
+        f" {wanted.models_directory}), {holder.free_mib} MiB are free",
+        f"free {need_mib - holder.free_mib} MiB there, or set models_directory to a larger disk",
+    )
+
+
+def _holder(machine: Machine, path: str) -> Disk | None:
+    wanted = PurePosixPath(path)
+    holders = [disk for disk in machine.disks if wanted.is_relative_to(disk.mount)]
+    return max(holders, key=lambda disk: len(disk.mount), default=None)

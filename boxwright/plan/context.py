@@ -1,0 +1,81 @@
+"""What a context costs: KV cache and recurrent state, in bytes per layer.
+
+Source: reference/llama-cpp.md, 4.4 (src/llama-kv-cache*.cpp, llama-memory-recurrent.cpp, b11549).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from boxwright.shapes import LayerShape, ModelShape
+
+PAD_TOKENS = 256
+# bytes per element as (numerator, denominator), of ggml's block sizes
+CACHE_TYPES = {
+    "f32": (4, 1),
+    "f16": (2, 1),
+    "bf16": (2, 1),
+    "q8_0": (34, 32),
+    "q5_1": (24, 32),
+    "q5_0": (22, 32),
+    "q4_1": (20, 32),
+    "q4_0": (18, 32),
+    "iq4_nl": (18, 32),
+}
+
+
+@dataclass(frozen=True)
+class ContextSize:
+    """How much context is kept: tokens for all sequences together, type, batch, sequences."""
+
+    tokens: int
+    cache_type: str
+    ubatch: int
+    sequences: int
+
+    @property
+    def per_sequence(self) -> int:
+        """Tokens of one sequence's share, padded as llama.cpp pads it."""
+        return padded(-(-self.tokens // self.sequences))
+
+
+def padded(tokens: int) -> int:
+    """The next multiple of 256 tokens."""
+    return -(-tokens // PAD_TOKENS) * PAD_TOKENS
+
+
+def layer_bytes(layer: LayerShape, size: ContextSize) -> int:
+    """State of one layer: its part of the KV cache for every sequence, and its recurrent state."""
+    cells = size.per_sequence
+    if layer.sliding_window is not None:
+        cells = padded(min(cells, layer.sliding_window + size.ubatch))
+    numerator, denominator = CACHE_TYPES[size.cache_type]
+    elements = (layer.kv_elements_k + layer.kv_elements_v) * cells
+    return size.sequences * (elements * numerator // denominator + layer.recurrent_bytes)
+
+
+def compressed_bytes(shape: ModelShape, number: int, size: ContextSize) -> int:
+    """What DeepSeek-V4 keeps beside its raw window: compressed caches and the indexer's keys.
+
+    CSA layers keep one row of 512 elements for 4 tokens and an indexer row of 128, HCA layers one
+    row for 128 tokens; layers without a ratio nothing (src/llama-kv-cache-dsv4.cpp).
+    """
+    if shape.architecture != "deepseek4":
+        return 0
+    ratio = _ratio(shape, number)
+    if ratio == 0:
+        return 0
+    numerator, denominator = CACHE_TYPES[size.cache_type]
+    cells = size.per_sequence // ratio if ratio < 128 else padded(size.per_sequence // ratio)
+    elements = shape.layers[number].kv_elements_k * cells
+    indexer = 128 * 2 * cells if ratio < 128 else 0
+    return size.sequences * (elements * numerator // denominator + indexer)
+
+
+def _ratio(shape: ModelShape, number: int) -> int:
+    """The compression ratio of a layer: 0, 4 or 128; from the metadata where they give it."""
+    for key, value in shape.metadata.items():
+        if "compress_ratios" in key and isinstance(value, str):
+            ratios = value.split(",")
+            return int(ratios[number]) if number < len(ratios) else 0
+    return 0 if number < 2 else (4, 128)[number % 2]

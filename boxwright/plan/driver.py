@@ -1,0 +1,138 @@
+"""Which NVIDIA driver a machine gets: branch, module flavour, source, packages, reboot.
+
+The PCI ids decide, before any driver exists (design, decision 1; reference/nvidia.md, 1 to 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from boxwright.catalog import Catalog, Distribution
+from boxwright.machine import Machine
+from boxwright.plan.cards import UsedCard
+from boxwright.plan.driver_sources import REPLACED, Need, from_source, packages_of, plan_from
+from boxwright.plan.results import DriverPlan, Refusal
+from boxwright.plan.versions import branch_of
+from boxwright.plan.wanted import Wanted
+
+FLAVOURS = ("open", "proprietary")
+
+
+def decide(
+    machine: Machine,
+    distribution: Distribution,
+    catalog: Catalog,
+    wanted: Wanted,
+    cards: tuple[UsedCard, ...],
+) -> DriverPlan | Refusal | None:
+    """The driver for these cards; None without cards, a refusal where none can serve them."""
+    if not cards:
+        return None
+    need = needs(cards)
+    if isinstance(need, Refusal):
+        return need
+    need = _as_wanted(need, wanted, cards)
+    if isinstance(need, Refusal):
+        return need
+    kept = _kept(machine, distribution, wanted, need, cards)
+    if kept is not None:
+        return kept
+    made = from_source(machine, distribution, catalog, wanted, need, cards)
+    if isinstance(made, Refusal):
+        return made
+    present = machine.nvidia.installed or machine.nvidia.loaded
+    return replace(made, remove=REPLACED) if present and not _same(machine, made) else made
+
+
+def needs(cards: tuple[UsedCard, ...]) -> Need | Refusal:
+    """What all cards accept together; a refusal for cards no driver serves, alone or together."""
+    for card in cards:
+        if card.kind.rule.refusal is not None:
+            return Refusal(
+                f"{card.label} {card.kind.rule.refusal}",
+                f'take the card out, or list it: ignore_gpus = ("{card.gpu.pci}",)',
+            )
+    rules = [card.kind.rule for card in cards]
+    flavours = tuple(f for f in FLAVOURS if all(f in rule.flavours for rule in rules))
+    first = max(rule.first_branch for rule in rules)
+    lasts = [rule.last_branch for rule in rules if rule.last_branch is not None]
+    last = min(lasts, default=None)
+    if not flavours or (last is not None and first > last):
+        return _apart(cards)
+    return Need(first, last, flavours)
+
+
+def _apart(cards: tuple[UsedCard, ...]) -> Refusal:
+    old = [card for card in cards if "open" not in card.kind.rule.flavours]
+    new = [card for card in cards if card not in old]
+    names = " and ".join(", ".join(card.label for card in group) for group in (old, new))
+    address = min(old, new, key=len)[0].gpu.pci if old and new else cards[0].gpu.pci
+    return Refusal(
+        f"no NVIDIA driver serves {names} on one kernel: the older needs the proprietary modules of"
+        " branch 580 or before, the newer the open modules, and only one of them can be loaded",
+        f'leave one alone (ignore_gpus = ("{address}",)), or move it to another machine and use it'
+        " over RPC, or pass it through to a virtual machine with its own driver, or drive it with"
+        " nouveau and Vulkan (experimental)",
+    )
+
+
+def _as_wanted(need: Need, wanted: Wanted, cards: tuple[UsedCard, ...]) -> Need | Refusal:
+    """The need narrowed by `driver_branch` and `driver_flavour`; refused where they contradict."""
+    flavour, branch = wanted.driver_flavour, wanted.driver_branch
+    labels = ", ".join(card.label for card in cards)
+    if flavour is not None:
+        if flavour not in need.flavours:
+            return Refusal(
+                f"driver_flavour is {flavour!r}, {labels} needs {' or '.join(need.flavours)}",
+                "leave driver_flavour unset",
+            )
+        need = replace(need, flavours=(flavour,))
+    if branch is None:
+        return need
+    if not branch.isdigit() or not need.takes(int(branch), need.flavours[0]):
+        upper = "on" if need.last is None else f"to {need.last}"
+        return Refusal(
+            f"driver_branch is {branch!r}, {labels} needs a branch from {need.first} {upper}",
+            "leave driver_branch unset",
+        )
+    return replace(need, first=int(branch), last=int(branch))
+
+
+def _kept(
+    machine: Machine,
+    distribution: Distribution,
+    wanted: Wanted,
+    need: Need,
+    cards: tuple[UsedCard, ...],
+) -> DriverPlan | None:
+    """The driver that is installed, if it serves the cards and its parts fit each other."""
+    nvidia = machine.nvidia
+    branch = branch_of(nvidia.installed)
+    if nvidia.installed is None or not need.takes(branch, nvidia.flavour):
+        return None
+    if nvidia.userspace != nvidia.installed:
+        return None
+    assert nvidia.flavour is not None
+    names = [wanted.driver_source] if wanted.driver_source else None
+    made = next(
+        (
+            plan_from(machine, distribution, source, branch or 0, nvidia.flavour, packages)
+            for source in distribution.sources
+            if (names is None or source.name in names)
+            and (packages := packages_of(source, branch or 0, nvidia.flavour))
+        ),
+        DriverPlan(str(branch), nvidia.flavour, "installed", (), (), False),
+    )
+    nouveau = any(card.gpu.driver == "nouveau" for card in cards)
+    return replace(
+        made,
+        source="installed",
+        reboot=nvidia.loaded != nvidia.installed or nouveau,
+        why=f"driver {nvidia.installed} ({nvidia.flavour}) is installed and serves every card",
+    )
+
+
+def _same(machine: Machine, made: DriverPlan) -> bool:
+    nvidia = machine.nvidia
+    present = branch_of(nvidia.installed or nvidia.loaded)
+    return str(present) == made.branch and nvidia.flavour in (None, made.flavour)

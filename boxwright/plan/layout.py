@@ -1,0 +1,82 @@
+"""How a model's layers are spread over devices: llama.cpp's own rule, and what lies where.
+
+Source: `load_tensors` of llama.cpp (src/llama-model.cpp, b11549; reference/llama-cpp.md 4.1):
+layers go to devices in order by the cumulated tensor split, the output counts as one layer more.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+
+from boxwright.shapes import LayerShape, ModelShape
+
+HOST = -1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A placement in numbers. `devices` GPUs; `gpu_layers` counts the output as one layer.
+
+    `experts_on_host` are the first layers whose experts stay in host RAM, `split` the devices'
+    shares (empty: equal ones).
+    """
+
+    devices: int
+    gpu_layers: int
+    experts_on_host: int
+    split: tuple[float, ...] = ()
+
+    def device_of(self, layer: int, layers: int) -> int:
+        """The device of a layer (the output is layer number `layers`), or HOST."""
+        first = max(layers + 1 - self.gpu_layers, 0)
+        count = min(self.gpu_layers, layers + 1)
+        if not self.devices or layer < first or not count:
+            return HOST
+        shares = self.split or (1.0,) * self.devices
+        total = sum(shares)
+        borders = [share / total for share in accumulate(shares)]
+        return min(bisect_right(borders, (layer - first) / count), self.devices - 1)
+
+    def experts_device(self, layer: int, layers: int) -> int:
+        """Where a layer's routed experts lie."""
+        return HOST if layer < self.experts_on_host else self.device_of(layer, layers)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one device (or the host) holds: weights, and the layers whose state is there."""
+
+    weight_bytes: int
+    layers: tuple[LayerShape, ...]
+    has_output: bool
+
+
+def shares(shape: ModelShape, layout: Layout) -> dict[int, Share]:
+    """The shares of every device and of HOST, by number.
+
+    Token embeddings always stay on the host; where the output shares them, its device gets a copy.
+    """
+    count = len(shape.layers)
+    weight_bytes = dict.fromkeys(range(HOST, layout.devices), 0)
+    layers: dict[int, list[LayerShape]] = {device: [] for device in weight_bytes}
+    for number, layer in enumerate(shape.layers):
+        device = layout.device_of(number, count)
+        weight_bytes[device] += layer.dense_bytes + layer.shared_expert_bytes
+        weight_bytes[layout.experts_device(number, count)] += layer.expert_bytes
+        layers[device].append(layer)
+    output = layout.device_of(count, count)
+    weight_bytes[HOST] += shape.embedding_bytes
+    tied = shape.output_bytes == 0 and output != HOST
+    weight_bytes[output] += shape.embedding_bytes if tied else shape.output_bytes
+    weight_bytes[output] += shape.other_bytes
+    return {
+        device: Share(weight_bytes[device], tuple(layers[device]), device == output)
+        for device in weight_bytes
+    }
+
+
+def all_layers(shape: ModelShape) -> int:
+    """`gpu_layers` of a model that lies on GPUs wholly."""
+    return len(shape.layers) + 1

@@ -1,0 +1,184 @@
+"""Joins the parts of a plan, in the order in which they rest on each other; stops at a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from boxwright.catalog import Catalog, Distribution
+from boxwright.machine import Machine
+from boxwright.plan import cards as card_rules
+from boxwright.plan import (
+    checks,
+    driver,
+    memory,
+    model,
+    placement,
+    runtime,
+    server,
+    speed,
+    tuning,
+)
+from boxwright.plan.cards import Cards
+from boxwright.plan.context import CACHE_TYPES, ContextSize
+from boxwright.plan.known import Known, ModelChoice
+from boxwright.plan.layout import Layout
+from boxwright.plan.placement import Placed
+from boxwright.plan.results import MemoryPlan, Plan, Refusal
+from boxwright.plan.wanted import Wanted
+from boxwright.shapes import ModelShape
+
+T = TypeVar("T")
+
+
+class _Draft:
+    """A plan in the making: parts are added, and the first refusal is kept."""
+
+    def __init__(self) -> None:
+        self.plan = Plan()
+
+    def take(self, name: str, part: T | Refusal) -> T | None:
+        """Keep a part that was decided; a refusal is noted and gives None."""
+        if isinstance(part, Refusal):
+            self.refuse(part)
+            return None
+        parts: dict[str, Any] = {name: part}
+        self.plan = replace(self.plan, **parts)
+        return part
+
+    def refuse(self, refusal: Refusal | None) -> None:
+        """Note a refusal, if it is one and the first."""
+        if refusal is not None and self.plan.refusal is None:
+            self.plan = replace(self.plan, refusal=refusal)
+
+    def warn(self, *sentences: str) -> None:
+        """Add warnings."""
+        self.plan = replace(self.plan, warnings=(*self.plan.warnings, *sentences))
+
+
+def make(machine: Machine, catalog: Catalog, wanted: Wanted, known: Known) -> Plan:
+    """Everything decided for one machine: pure and total.
+
+    With `refusal` set nothing of it may be done; memory is given all the same where it could be
+    computed, so that a person sees by how much it does not fit.
+    """
+    draft = _Draft()
+    choice = model.choose_model(catalog, wanted)
+    if isinstance(choice, Refusal):
+        draft.refuse(choice)
+        return draft.plan
+    draft.take("model", model.decide(choice, wanted, known))
+    distribution = checks.system(machine, catalog)
+    if isinstance(distribution, Refusal):
+        draft.refuse(distribution)
+        return draft.plan
+    chosen = card_rules.select(machine, catalog, wanted)
+    if isinstance(chosen, Refusal):
+        draft.refuse(chosen)
+        return draft.plan
+    draft.warn(*chosen.warnings)
+    _system(draft, machine, distribution, catalog, wanted, chosen)
+    draft.take("tuning", tuning.decide(machine, wanted))
+    _model(draft, machine, catalog, wanted, known, chosen, choice)
+    _server(draft, catalog, wanted, known, chosen)
+    return draft.plan
+
+
+def _system(
+    draft: _Draft,
+    machine: Machine,
+    distribution: Distribution,
+    catalog: Catalog,
+    wanted: Wanted,
+    chosen: Cards,
+) -> None:
+    """Driver, and the build that runs on it."""
+    made = driver.decide(machine, distribution, catalog, wanted, chosen.driven)
+    draft.take("driver", made)
+    if isinstance(made, Refusal):
+        return
+    found = runtime.decide(machine, distribution, catalog, wanted, chosen.used, made)
+    draft.take("runtime", found)
+
+
+def _model(
+    draft: _Draft,
+    machine: Machine,
+    catalog: Catalog,
+    wanted: Wanted,
+    known: Known,
+    chosen: Cards,
+    choice: ModelChoice,
+) -> None:
+    """Where the model lies, what that costs, whether there is room, how fast it will be."""
+    draft.refuse(checks.build_loads(catalog, wanted))
+    draft.refuse(checks.sizes(wanted))
+    unknown = checks.vram_known(chosen)
+    draft.refuse(unknown)
+    if known.shape is None:
+        draft.refuse(
+            Refusal(
+                f"the tensors of {choice.name} {choice.quant} are not known, so nothing can be"
+                " said of the memory it needs",
+                "let the Hub answer (models_hub_url), or plan with --gguf",
+            )
+        )
+        return
+    if unknown is not None or checks.sizes(wanted) is not None:
+        return
+    placed = _placed(draft, machine, wanted, known.shape, chosen)
+    if placed is None:
+        return
+    shape = known.shape
+    draft.take("placement", placed.placement)
+    draft.take("memory", placed.memory)
+    draft.refuse(checks.room(placed, shape, wanted, choice.quant))
+    draft.refuse(checks.vram_free(chosen, placed.memory))
+    if draft.plan.model is not None:
+        draft.refuse(checks.disk(machine, wanted, draft.plan.model, known))
+    expected = speed.predict(machine, catalog, wanted, shape, placed.layout, chosen.used)
+    draft.take("speed", expected)
+    if expected is None:
+        draft.warn("No speed is predicted: the bandwidth of a card is not known.")
+    if wanted.server_context > shape.context_train > 0:
+        draft.warn(
+            f"server_context is {wanted.server_context}, {choice.name} was trained with"
+            f" {shape.context_train} tokens."
+        )
+
+
+def _placed(
+    draft: _Draft, machine: Machine, wanted: Wanted, shape: ModelShape, chosen: Cards
+) -> Placed | None:
+    assert wanted.server_cache_type in CACHE_TYPES
+    size = ContextSize(
+        tokens=wanted.server_context,
+        cache_type=wanted.server_cache_type,
+        ubatch=wanted.server_ubatch,
+        sequences=wanted.server_parallel,
+    )
+
+    def measure(layout: Layout) -> MemoryPlan:
+        return memory.compute(
+            shape,
+            layout,
+            size,
+            chosen.used,
+            machine.memory.total_mib,
+            wanted.server_cache_ram_mib,
+        )
+
+    placed = placement.decide(shape, wanted, len(chosen.used), measure)
+    if isinstance(placed, Refusal):
+        draft.refuse(placed)
+        return None
+    return placed
+
+
+def _server(draft: _Draft, catalog: Catalog, wanted: Wanted, known: Known, chosen: Cards) -> None:
+    """The arguments; without a part they spell out there are none."""
+    plan = draft.plan
+    if not (plan.runtime and plan.model and plan.placement and plan.tuning):
+        return
+    decided = server.Decided(chosen, plan.runtime, plan.model, plan.placement, plan.tuning)
+    draft.take("server", server.decide(catalog, wanted, known, decided))

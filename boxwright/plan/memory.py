@@ -1,0 +1,96 @@
+"""MiB per device and on the host for one layout: weights, context, compute, and what is reserved.
+
+`model_mib`, `context_mib` and `compute_mib` mean what `llama-fit-params -fitp on` prints
+(design, section 3); what llama.cpp does not count is itemised beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from boxwright.plan.cards import UsedCard
+from boxwright.plan.context import ContextSize, compressed_bytes, layer_bytes
+from boxwright.plan.layout import HOST, Layout, Share, shares
+from boxwright.plan.results import DeviceMemory, HostMemory, MemoryPlan, Reserve
+from boxwright.shapes import ModelShape
+
+MIB = 1024**2
+CUDA_CONTEXT_MIB = 300
+MARGIN_MIB = 512
+OS_RESERVE_MIB = 4096
+# Hidden states that are alive at once while a graph runs, in rows of the hidden size (F32).
+LIVE_ROWS = 20
+HOST_LIVE_ROWS = 12
+
+
+def compute(
+    shape: ModelShape,
+    layout: Layout,
+    size: ContextSize,
+    cards: Sequence[UsedCard],
+    host_total_mib: int,
+    cache_ram_mib: int,
+) -> MemoryPlan:
+    """The memory of this layout on these cards (of known VRAM) and this host."""
+    parts = shares(shape, layout)
+    context = _context_bytes(shape, layout, size)
+    on_host = any(layout.experts_device(n, len(shape.layers)) == HOST and layer.expert_bytes
+                  for n, layer in enumerate(shape.layers))  # fmt: skip
+    devices = tuple(
+        DeviceMemory(
+            pci=card.gpu.pci,
+            model_mib=_mib(parts[number].weight_bytes),
+            context_mib=_mib(context[number]),
+            compute_mib=_mib(_compute_bytes(shape, size, parts[number], LIVE_ROWS)),
+            reserve=Reserve(
+                cuda_context_mib=CUDA_CONTEXT_MIB,
+                op_offload_mib=_op_offload_mib(shape, layout) if on_host and number == 0 else 0,
+                margin_mib=MARGIN_MIB,
+            ),
+            total_mib=card.vram_mib or 0,
+        )
+        for number, card in enumerate(cards)
+    )
+    host = HostMemory(
+        model_mib=_mib(parts[HOST].weight_bytes),
+        compute_mib=_mib(_compute_bytes(shape, size, parts[HOST], HOST_LIVE_ROWS)),
+        cache_mib=max(cache_ram_mib, 0),
+        reserve_mib=os_reserve_mib(host_total_mib),
+        total_mib=host_total_mib,
+        context_mib=_mib(context[HOST]),
+    )
+    return MemoryPlan(devices, host)
+
+
+def os_reserve_mib(total_mib: int) -> int:
+    """What the operating system keeps: 4 GiB, on small machines a sixteenth but at least 1 GiB."""
+    return max(1024, min(OS_RESERVE_MIB, total_mib // 16))
+
+
+def _context_bytes(shape: ModelShape, layout: Layout, size: ContextSize) -> dict[int, int]:
+    found = dict.fromkeys(range(HOST, layout.devices), 0)
+    for number, layer in enumerate(shape.layers):
+        device = layout.device_of(number, len(shape.layers))
+        found[device] += layer_bytes(layer, size) + compressed_bytes(shape, number, size)
+    return found
+
+
+def _compute_bytes(shape: ModelShape, size: ContextSize, share: Share, live_rows: int) -> int:
+    """The graph's scratch: live hidden states of one physical batch, and the logits."""
+    rows = size.ubatch * shape.hidden_size * 4 * live_rows
+    logits = size.ubatch * shape.vocabulary * 4 if share.has_output else 0
+    return rows + logits
+
+
+def _op_offload_mib(shape: ModelShape, layout: Layout) -> int:
+    """Room for the largest expert tensor, which prefill copies to the first GPU (4.3)."""
+    largest = max(
+        layer.largest_expert_tensor_bytes
+        for number, layer in enumerate(shape.layers)
+        if layout.experts_device(number, len(shape.layers)) == HOST
+    )
+    return _mib(largest)
+
+
+def _mib(size_bytes: int) -> int:
+    return -(-size_bytes // MIB)

@@ -1,0 +1,195 @@
+"""Where a model's weights lie: on GPUs wholly, experts in host RAM, or on the processor.
+
+Explicit and complete, since llama.cpp's own `--fit` stops checking once any of it is given
+(reference/llama-cpp.md 3.3; design, decision 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from boxwright.plan.layout import Layout, all_layers
+from boxwright.plan.results import MemoryPlan, Placement, Refusal
+from boxwright.plan.wanted import Wanted
+from boxwright.shapes import ModelShape
+
+PLACEMENTS = ("auto", "gpu", "cpu-moe", "cpu")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A placement with its layout and what that costs; `fits` says whether all of it has room."""
+
+    placement: Placement
+    layout: Layout
+    memory: MemoryPlan
+
+    @property
+    def fits(self) -> bool:
+        """Whether every device and the host hold what is theirs."""
+        host = self.memory.host
+        return host.need_mib <= host.total_mib and all(
+            device.need_mib <= device.total_mib for device in self.memory.devices
+        )
+
+
+Measure = Callable[[Layout], MemoryPlan]
+
+
+def decide(shape: ModelShape, wanted: Wanted, devices: int, measure: Measure) -> Placed | Refusal:
+    """The first layout that fits, in order of speed; if none does, the last one tried.
+
+    `measure` gives the memory of a layout. A refusal only for wishes that contradict each other.
+    """
+    wrong = _contradiction(shape, wanted, devices)
+    if wrong is not None:
+        return wrong
+    placed: Placed | None = None
+    for layout, word in _candidates(shape, wanted, devices):
+        for split in _splits(shape, wanted, layout, measure):
+            whole = Layout(devices, layout.gpu_layers, layout.experts_on_host, split)
+            placed = Placed(_words(whole, word, wanted), whole, measure(whole))
+            if placed.fits:
+                return placed
+    assert placed is not None
+    return placed
+
+
+def _contradiction(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | None:
+    placement, split = wanted.server_placement, wanted.server_tensor_split
+    if placement not in PLACEMENTS:
+        return Refusal(
+            f"server_placement is {placement!r}, needs one of {', '.join(PLACEMENTS)}",
+            "correct server_placement",
+        )
+    if placement == "gpu" and not devices:
+        return Refusal(
+            "server_placement is 'gpu', and no NVIDIA card may be used here",
+            "set server_placement to auto or cpu",
+        )
+    if split is not None and (len(split) != devices or min(split) < 0 or not any(split)):
+        return Refusal(
+            f"server_tensor_split is {split}, needs {devices} shares, one for each card that is"
+            " used",
+            "correct server_tensor_split, or leave it unset",
+        )
+    if wanted.server_n_cpu_moe is not None:
+        return _wrong_n_cpu_moe(shape, wanted, devices)
+    if placement == "cpu-moe" and not shape.experts and devices:
+        return Refusal(
+            f"server_placement is 'cpu-moe', and {wanted.model} has no experts",
+            "set server_placement to auto",
+        )
+    return None
+
+
+def _wrong_n_cpu_moe(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | None:
+    number, layers = wanted.server_n_cpu_moe or 0, len(shape.layers)
+    if not 0 <= number <= layers or not shape.experts:
+        return Refusal(
+            f"server_n_cpu_moe is {number}, {wanted.model} has {layers} layers"
+            f" ({shape.experts} experts in each)",
+            "correct server_n_cpu_moe, or leave it unset",
+        )
+    if wanted.server_placement in ("cpu", "gpu") or not devices:
+        return Refusal(
+            f"server_n_cpu_moe is {number} while server_placement is {wanted.server_placement!r}"
+            f" and {devices} cards are used",
+            "set server_placement to auto, or leave server_n_cpu_moe unset",
+        )
+    return None
+
+
+def _candidates(
+    shape: ModelShape, wanted: Wanted, devices: int
+) -> Iterator[tuple[Layout, str | int]]:
+    """Layouts to try, fastest first, and what `--n-gpu-layers` is given for each."""
+    everything, layers = all_layers(shape), len(shape.layers)
+    if not devices:
+        yield Layout(0, 0, 0), 0
+        return
+    if wanted.server_n_cpu_moe is not None:
+        yield Layout(devices, everything, wanted.server_n_cpu_moe), "all"
+        return
+    if wanted.server_placement in ("auto", "gpu"):
+        yield Layout(devices, everything, 0), "all"
+    if wanted.server_placement == "gpu":
+        return
+    if shape.experts:
+        yield Layout(devices, everything, layers), "all"
+    else:
+        for count in range(layers, -1, -1):
+            yield Layout(devices, count, 0), count
+
+
+def _splits(
+    shape: ModelShape, wanted: Wanted, layout: Layout, measure: Measure
+) -> Iterator[tuple[float, ...]]:
+    """Shares of the devices to try: as wanted, else equal ones, else balanced by layers."""
+    if layout.devices < 2 or not layout.gpu_layers:
+        yield ()
+        return
+    if wanted.server_tensor_split is not None:
+        yield tuple(float(share) for share in wanted.server_tensor_split)
+        return
+    equal = (1.0,) * layout.devices
+    totals = {device.total_mib for device in measure(layout).devices}
+    if len(totals) == 1:
+        yield equal
+    balanced = _balanced(layout, measure)
+    yield balanced or equal
+
+
+def _balanced(layout: Layout, measure: Measure) -> tuple[float, ...] | None:
+    """Layers per device so that the fullest device is as empty as can be.
+
+    Shares that are whole numbers of layers make llama.cpp cut exactly there.
+    """
+    count = layout.gpu_layers
+    shares = [count // layout.devices] * layout.devices
+    for extra in range(count % layout.devices):
+        shares[extra] += 1
+    best = _fullness(layout, shares, measure)
+    for _ in range(count):
+        moved = _one_layer_moved(layout, shares, measure, best)
+        if moved is None:
+            break
+        shares, best = moved
+    return tuple(float(share) for share in shares)
+
+
+def _one_layer_moved(
+    layout: Layout, shares: list[int], measure: Measure, best: tuple[float, ...]
+) -> tuple[list[int], tuple[float, ...]] | None:
+    """The best change of one layer from a device to another, if any makes the fullest emptier."""
+    found: tuple[list[int], tuple[float, ...]] | None = None
+    for giver in range(layout.devices):
+        for taker in range(layout.devices):
+            if giver == taker or shares[giver] == 0:
+                continue
+            tried = list(shares)
+            tried[giver] -= 1
+            tried[taker] += 1
+            fullness = _fullness(layout, tried, measure)
+            if fullness < best:
+                found, best = (tried, fullness), fullness
+    return found
+
+
+def _fullness(layout: Layout, shares: list[int], measure: Measure) -> tuple[float, ...]:
+    """How full the devices are, the fullest first."""
+    split = tuple(float(share) for share in shares)
+    memory = measure(Layout(layout.devices, layout.gpu_layers, layout.experts_on_host, split))
+    full = (device.need_mib / max(device.total_mib, 1) for device in memory.devices)
+    return tuple(sorted(full, reverse=True))
+
+
+def _words(layout: Layout, gpu_layers: str | int, wanted: Wanted) -> Placement:
+    forced = wanted.server_n_cpu_moe
+    return Placement(
+        gpu_layers=gpu_layers,
+        cpu_moe=forced is None and layout.experts_on_host > 0,
+        n_cpu_moe=forced,
+        tensor_split=layout.split or None,
+    )

@@ -1,0 +1,43 @@
+"""Host settings: threads, NUMA mode, sysctl keys, CPU governor (reference/llama-cpp.md 3.5, 6)."""
+
+from __future__ import annotations
+
+from boxwright.machine import Machine
+from boxwright.plan.results import Refusal, TuningPlan
+from boxwright.plan.wanted import Wanted
+
+NUMA_MODES = ("distribute", "isolate", "numactl")
+
+
+def decide(machine: Machine, wanted: Wanted) -> TuningPlan | Refusal:
+    """Threads are physical cores (performance cores of a hybrid): hyperthreads slow decode.
+
+    NUMA options only where more than one node has memory. A refusal for an unknown NUMA mode or a
+    number of threads that cannot be.
+    """
+    nodes = sum(1 for node in machine.numa if node.memory_mib)
+    cores = max(machine.cpu.performance_cores or machine.cpu.cores, 1)
+    if wanted.server_numa not in (None, "off", *NUMA_MODES):
+        return Refusal(
+            f"server_numa is {wanted.server_numa!r}, needs one of off, {', '.join(NUMA_MODES)}",
+            "correct server_numa, or leave it unset",
+        )
+    threads = wanted.server_threads
+    if threads is not None and not 1 <= threads <= max(machine.cpu.threads, 1):
+        return Refusal(
+            f"server_threads is {threads}, this machine has {machine.cpu.threads} logical CPUs",
+            f"set server_threads from 1 to {machine.cpu.threads}, or leave it unset",
+        )
+    sysctl = {}
+    if wanted.tuning_swappiness is not None:
+        sysctl["vm.swappiness"] = str(wanted.tuning_swappiness)
+    if nodes > 1 and wanted.tuning_numa_balancing is not None:
+        sysctl["kernel.numa_balancing"] = str(wanted.tuning_numa_balancing)
+    numa = wanted.server_numa or ("distribute" if nodes > 1 else None)
+    return TuningPlan(
+        sysctl=sysctl,
+        governor=wanted.tuning_governor,
+        numa=None if numa == "off" else numa,
+        threads=threads or cores,
+        threads_batch=cores,
+    )
