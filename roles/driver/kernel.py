@@ -147,6 +147,15 @@ def have_module() -> Commands:
                 " nvidia-uninstall), then run again",
             )
         )
+    elif machine.nvidia.userspace != installed:
+        yield from refuse(
+            Refusal(
+                f"the libraries are of driver {machine.nvidia.userspace or 'none'}, the module is"
+                f" {installed}; nvidia-smi works with one version only",
+                "remove what installed the other (another package source, or NVIDIA's installer:"
+                " nvidia-uninstall), then run again",
+            )
+        )
     else:
         noop(f"module {installed} is there for kernel {kernel}")
 

@@ -58,9 +58,14 @@ class Candidates(FactBase[dict[str, str]]):
         return found
 
 
+def carries_driver(driver: DriverPlan, name: str) -> bool:
+    """Whether a package is one whose version is the driver's (kernel headers are not)."""
+    return any(fnmatchcase(name, pattern) for pattern in driver.pin_packages)
+
+
 def of_branch(driver: DriverPlan, name: str, version: str) -> bool:
     """Whether a package's version is the pinned branch's, or the pin does not speak of it."""
-    if not any(fnmatchcase(name, pattern) for pattern in driver.pin_packages):
+    if not carries_driver(driver, name):
         return True
     without_epoch = version.split(":", 1)[-1]
     return not driver.pin_version or fnmatchcase(without_epoch, driver.pin_version)
@@ -71,7 +76,8 @@ def packages_to_install(driver: DriverPlan, known: dict[str, Package]) -> tuple[
 
     A driver that is kept and of which no package is known (NVIDIA's installer file) needs none.
     """
-    if driver.source == INSTALLED and not any(name in known for name in driver.packages):
+    ours = any(name in known and carries_driver(driver, name) for name in driver.packages)
+    if driver.source == INSTALLED and not ours:
         return ()
     headers = (driver.headers,) if driver.headers and driver.source != INSTALLED else ()
     return tuple(
@@ -105,29 +111,34 @@ def unavailable(driver: DriverPlan, names: Sequence[str], known: dict[str, str])
     return None
 
 
+def _missing(driver: DriverPlan) -> tuple[str, ...]:
+    names = (*driver.packages, *([driver.headers] if driver.headers else []))
+    return packages_to_install(driver, installed_packages(names))
+
+
 @operation
 def install_packages_of_branch() -> Commands:
     """Have the driver's packages without recommends; the wrong ones go only when these can come."""
     driver = yield from planned_driver()
     if driver is None:
         return
-    names = (*driver.packages, *([driver.headers] if driver.headers else []))
-    missing = packages_to_install(driver, installed_packages(names))
+    missing = _missing(driver)
     wrong = tuple(installed_packages(driver.remove))
     if not missing and not wrong:
         noop(f"driver {driver.branch} is installed")
         return
     yield from update_lists()
-    known = host.get_fact(Candidates, names=list(missing)) if missing else {}
-    refusal = unavailable(driver, missing, known)
+    wanted = tuple(name for name in (driver.headers, *driver.packages) if name)
+    refusal = unavailable(driver, wanted, host.get_fact(Candidates, names=list(wanted)))
     if refusal is not None:
         yield from refuse(refusal)
         return
-    host.log(f"driver {driver.branch} {driver.flavour}: {', '.join(missing)}; this takes minutes")
+    host.log(f"driver {driver.branch} {driver.flavour} is being installed; this takes minutes")
     cure = "mend what apt says in its last lines above, then run again"
     if wrong:
         named = " ".join(wrong)
         yield patiently(f"{REMOVE} {named}", Refusal(f"apt-get could not remove {named}", cure))
+        missing = _missing(driver)
     if missing:
         named = " ".join(missing)
         yield patiently(f"{INSTALL} {named}", Refusal(f"apt-get could not install {named}", cure))
