@@ -117,9 +117,13 @@ class Record:
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on `path` (made if missing); waits for another holder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    while True:
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # `down` deletes the lock that we may have waited for: then there is a newer one.
+            if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                yield
+                return
 
 
 def lock_of(lab: Lab) -> Path:
