@@ -84,10 +84,11 @@ def _state(parameters: Hyperparameters, layer: int, layers: int) -> State:
     )
     latent = parameters.number("attention.key_length_mla") > 0
     k_only = latent or parameters.architecture in rules.K_ONLY
+    indexer_k, indexer_v = _indexer_elements(parameters, layer, v)
     return State(
-        kv_elements_k=heads_kv * k,
-        kv_elements_v=0 if k_only else heads_kv * v,
-        recurrent_bytes=recurrent_bytes,
+        kv_elements_k=heads_kv * k + indexer_k,
+        kv_elements_v=(0 if k_only else heads_kv * v) + indexer_v,
+        recurrent_bytes=recurrent_bytes + _compression_bytes(parameters, layer, k),
         sliding_window=window if heads_kv else None,
     )
 
@@ -97,6 +98,25 @@ def _head_elements(parameters: Hyperparameters, part: str, suffix: str) -> int:
     default = parameters.number("embedding_length") // heads if heads else 0
     full = parameters.number(f"attention.{part}", default)
     return parameters.number(f"attention.{part}{suffix}", full)
+
+
+def _indexer_elements(parameters: Hyperparameters, layer: int, v: int) -> tuple[int, int]:
+    """What an indexer caches per token beside the layer's own K and V."""
+    k = parameters.number("attention.indexer.key_length")
+    if parameters.architecture in rules.INDEXED:
+        return (k if parameters.at("attention.indexer.types", layer, 1) else 0), 0
+    if parameters.architecture in rules.INDEXED_WITH_V:
+        dense = layer < parameters.number("leading_dense_block_count")
+        return (0, 0) if dense else (k, v)
+    return 0, 0
+
+
+def _compression_bytes(parameters: Hyperparameters, layer: int, k: int) -> int:
+    """The sums that DeepSeek-V4 keeps for rows it has not compressed yet."""
+    ratio = parameters.at("attention.compress_ratios", layer)
+    per_k, per_indexer = rules.COMPRESSION_STATE.get(ratio, (0, 0))
+    indexer = parameters.number("attention.indexer.key_length")
+    return (per_k * k + per_indexer * indexer) * F32_BYTES
 
 
 def _layers_with_kv(parameters: Hyperparameters) -> int:

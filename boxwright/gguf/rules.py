@@ -86,3 +86,14 @@ K_ONLY = frozenset({"deepseek4"})
 # The first layers keep KV, the others read theirs; the metadata of these name no number.
 LAYERS_WITH_KV = {"gemma3n": 20}
 SHARED_KV_ARCHITECTURES = frozenset({"gemma4"})
+
+# An indexer's own keys are cached beside K, one head of `attention.indexer.key_length` (DSA caches,
+# src/llama-kv-cache-dsa.cpp) in the layers that `attention.indexer.types` names, by default all.
+INDEXED = frozenset({"deepseek32", "glm-dsa"})
+# … and here a head of V too, past the leading dense layers (src/llama-kv-cache-msa.cpp).
+INDEXED_WITH_V = frozenset({"minimax-m3"})
+
+# DeepSeek-V4 keeps running sums for the rows it is about to compress, by compression ratio: how
+# many F32 values per element of a K row, and of an indexer row (src/llama-kv-cache-dsv4.cpp,
+# llama_dsv4_comp_state: kv and score, each `n_embd_state` times `state_size`).
+COMPRESSION_STATE = {4: (2 * 2 * 8, 2 * 2 * 8), 128: (2 * 128, 0)}

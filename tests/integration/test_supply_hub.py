@@ -384,6 +384,16 @@ def test_a_cached_shape_with_a_wrong_type_is_read_anew(world: World, tmp_path: P
     assert found(world) == first
 
 
+def test_a_cached_shape_of_another_commit_is_read_anew(world: World, tmp_path: Path) -> None:
+    first = found(world)
+    (file,) = (tmp_path / "cache").rglob("*.json")
+    document = json.loads(file.read_text())
+    document["commit"], document["shape"]["hidden_size"] = "e" * 40, 1
+    file.write_text(json.dumps(document))
+    supply.forget()
+    assert found(world) == first
+
+
 def test_a_new_commit_is_read_anew(world: World) -> None:
     found(world)
     fetched = len(world.asked("storage"))

@@ -338,6 +338,46 @@ def test_deepseek_v4_keeps_its_compression_for_the_planner(tmp_path: Path) -> No
     assert found.metadata["deepseek4.attention.compress_ratios"] == "0,0,4,128"
 
 
+@pytest.mark.parametrize(("context", "measured_mib"), [(32768, 258), (131072, 903)])
+def test_deepseek_v4_flash_as_llama_cpp_measured_it(
+    tmp_path: Path, context: int, measured_mib: int
+) -> None:
+    """reference/llama-cpp.md 4.4: raw window, compressed rows and indexer of 4, rows of 128."""
+    keys = dense_keys(
+        block_count=43,
+        **{
+            "attention.head_count": 64,
+            "attention.head_count_kv": 1,
+            "attention.key_length": 512,
+            "attention.value_length": 512,
+            "attention.sliding_window": 128,
+            "attention.compress_ratios": [0, 0] + [4, 128] * 20 + [4],
+            "attention.indexer.key_length": 128,
+        },
+    )
+    found = shape(tmp_path, "deepseek4", keys)
+    raw = sum(layer.kv_elements_k for layer in found.layers) * 768 * 2
+    compressed = 21 * context // 4 * 1024 + 20 * max(context // 128, 256) * 1024
+    indexer = 21 * context // 4 * 256
+    state = sum(layer.recurrent_bytes for layer in found.layers)
+    assert state / MIB == pytest.approx(11.6, abs=0.1)
+    assert (raw + compressed + indexer + state) / MIB == pytest.approx(measured_mib, rel=0.005)
+
+
+def test_indexers_cache_keys_of_their_own(tmp_path: Path) -> None:
+    indexer = {"attention.indexer.key_length": 128}
+    found = shape(tmp_path, "deepseek32", dense_keys(**LATENT, **indexer))
+    assert {(one.kv_elements_k, one.kv_elements_v) for one in found.layers} == {(576 + 128, 0)}
+
+    some = {**indexer, "attention.indexer.types": [1, 0, 0, 0, 1, 0]}
+    found = shape(tmp_path, "glm-dsa", dense_keys(**LATENT, **some))
+    assert [one.kv_elements_k for one in found.layers] == [704, 576, 576, 576, 704, 576]
+
+    found = shape(tmp_path, "minimax-m3", dense_keys(**indexer, leading_dense_block_count=1))
+    sizes = [(one.kv_elements_k, one.kv_elements_v) for one in found.layers]
+    assert sizes == [(128, 128)] + [(256, 192)] * 3
+
+
 def test_drafting_blocks_are_not_loaded(tmp_path: Path) -> None:
     found = shape(tmp_path, "glm4moe", dense_keys(nextn_predict_layers=1))
     whole = shape(tmp_path, "glm4moe", dense_keys())
