@@ -6,8 +6,9 @@
 # unreadable or without a newline; what cannot be known is null.
 # BOXWRIGHT_RUNTIME and BOXWRIGHT_UNIT name the directory of llama.cpp releases and our unit.
 #
-# The shell lists directories, follows links and runs tools, each answer in its own `@section`;
-# awk reads the many small files itself and writes the document.
+# The shell lists directories, follows links, reads files and runs tools, each answer in its own
+# `@section`; awk reads the sections and writes the document. `head` reads the many small files:
+# it names each and goes on after one that cannot be read, where mawk would give up.
 LC_ALL=C
 export LC_ALL
 PATH=$PATH:/usr/sbin:/sbin
@@ -15,7 +16,7 @@ root=${SYSROOT:-}
 while [ "${root%/}" != "$root" ]; do root=${root%/}; done
 runtime=${BOXWRIGHT_RUNTIME:-/opt/llama.cpp}
 unit=${BOXWRIGHT_UNIT:-llama-server.service}
-umask 077
+cpu=$root/sys/devices/system/cpu
 
 # line FILE: its first line in $line, empty if it cannot be read.
 line() {
@@ -52,21 +53,72 @@ kernel_name() {
 
 list_directories() {
     echo @cpus
-    printf '%s\n' "$root"/sys/devices/system/cpu/cpu[0-9]*
+    printf '%s\n' "$cpu"/cpu[0-9]*
     echo @nodes
     for dir in "$root"/sys/devices/system/node/node[0-9]*; do
         printf '%s\t' "$dir"
         # Only the links tell the CPUs where a recorded tree lacks the list.
-        [ -f "$dir/cpulist" ] || for cpu in "$dir"/cpu[0-9]*; do printf '%s ' "${cpu##*/cpu}"; done
+        [ -f "$dir/cpulist" ] || for link in "$dir"/cpu[0-9]*; do printf '%s ' "${link##*/cpu}"; done
         echo
     done
     echo @cards
+    cards=
     for dir in "$root"/sys/bus/pci/devices/*; do
         line "$dir/class"
         case $line in
-        0x03*) printf '%s\t%s\n' "$dir" "$(readlink "$dir/driver")" ;;
+        0x03*)
+            printf '%s\t%s\n' "$dir" "$(readlink "$dir/driver")"
+            cards="$cards
+$dir"
+            ;;
         esac
     done
+}
+
+# The topology file that this kernel has of several names for the same thing.
+choose() {
+    for name in "$@"; do
+        for file in "$cpu"/cpu[0-9]*/topology/"$name"; do
+            [ ! -f "$file" ] || return
+            break
+        done
+    done
+}
+
+read_files() {
+    choose core_cpus_list thread_siblings_list core_cpus thread_siblings
+    core_set=$name
+    choose package_cpus_list core_siblings_list package_cpus core_siblings
+    set -- "$cpu"/online "$cpu"/cpu[0-9]*/online "$cpu"/cpu[0-9]*/cpu_capacity \
+        "$cpu"/cpu[0-9]*/topology/"$core_set" "$cpu"/cpu[0-9]*/topology/"$name" \
+        "$cpu"/cpu[0-9]*/topology/physical_package_id "$cpu"/cpu[0-9]*/topology/core_id \
+        "$root"/sys/devices/cpu_core/cpus "$root"/sys/devices/cpu_atom/cpus \
+        "$root"/sys/devices/system/node/node[0-9]*/cpulist \
+        "$root"/sys/devices/system/node/node[0-9]*/cpumap \
+        "$root"/sys/fs/cgroup/memory.max "$root"/sys/fs/cgroup/memory.current \
+        "$root"/sys/module/nvidia/version "$root"/proc/driver/nvidia/version \
+        "$root"/proc/sys/kernel/arch "$root"/proc/sys/kernel/hostname "$root"/etc/hostname \
+        "$root"/proc/sys/kernel/random/boot_id "$root"/proc/1/comm \
+        "$root"/run/systemd/container "$root"/run/host/container-manager
+    IFS='
+'
+    for dir in $cards; do
+        for file in class vendor device subsystem_vendor subsystem_device numa_node \
+            max_link_speed current_link_speed max_link_width current_link_width \
+            ../max_link_speed; do
+            set -- "$@" "$dir/$file"
+        done
+    done
+    echo @files
+    head -n 1 /dev/null "$@"
+    echo
+    set --
+    for dir in $cards; do set -- "$@" "$dir/uevent"; done
+    unset IFS
+    head -n 20000 /dev/null "$root/proc/cpuinfo" "$root/proc/meminfo" \
+        "$root"/sys/devices/system/node/node[0-9]*/meminfo "$root/etc/os-release" \
+        "$root/usr/lib/os-release" "$root/usr/bin/ldd" "$root$runtime/current/boxwright.json" "$@"
+    echo
 }
 
 # The module that modprobe would take: out-of-tree ones first, as depmod ranks them.
@@ -235,6 +287,7 @@ collect() {
     kernel_name
     printf '@given\n%s\n%s\n%s\n' "$root" "$runtime" "$kernel"
     list_directories
+    read_files
     ask_service
     ask_driver
     ask_board
@@ -245,11 +298,11 @@ collect() {
     fi
 }
 
-# From here on awk: it reads the small files and writes the document.
+# From here on awk, which opens no file.
 collect 2>/dev/null | awk '
+# The first line of a file, empty if it could not be read.
 function get(path,    text) {
-    if ((getline text < path) <= 0) text = ""
-    close(path)
+    text = content[path, 1]
     gsub(/^[ \t]+|[ \t\r]+$/, "", text)
     return text
 }
@@ -331,10 +384,11 @@ function cpu_set(dir, newer, older,    text) {
     return list_of(get(dir older))
 }
 
-function read_cpuinfo(    path, text, key, value, at, cpu) {
+function read_cpuinfo(    path, i, text, key, value, at, cpu) {
     path = root "/proc/cpuinfo"
     cpu = -1
-    while ((getline text < path) > 0) {
+    for (i = 1; i <= length_of[path]; i++) {
+        text = content[path, i]
         if (!(at = index(text, ":"))) continue
         key = tolower(substr(text, 1, at - 1))
         sub(/[ \t]+$/, "", key)
@@ -348,7 +402,6 @@ function read_cpuinfo(    path, text, key, value, at, cpu) {
         else if (key ~ /^(model|hardware|cpu|vendor)$/ && value !~ /^[0-9]+$/ && other_model == "") other_model = value
         else if (key == "cpu implementer") arm = 1
     }
-    close(path)
     if (cpu_model == "") cpu_model = other_model
 }
 function is_online(cpu, dir,    text) {
@@ -398,14 +451,14 @@ function cpu_part(    i, cpu, words, n, out) {
         quote(cpu_model), sockets, cores, threads, performance_cores(), out)
 }
 
-function read_meminfo(path, into,    text, parts) {
+function read_meminfo(path, into,    i, text, parts) {
     split("", into)
-    while ((getline text < path) > 0) {
+    for (i = 1; i <= length_of[path]; i++) {
+        text = content[path, i]
         sub(/^Node[ \t]+[0-9]+[ \t]+/, "", text)
         split(text, parts, /:?[ \t]+/)
         into[parts[1]] = parts[2] + 0
     }
-    close(path)
 }
 function numa_part(    i, j, n, order, values, list, mask, words, out) {
     for (i = 1; i <= nodes; i++) {
@@ -529,15 +582,15 @@ function link_width(dir,    width) {
     if (width < 1 || width > 32) width = get(dir "/max_link_width") + 0
     return width < 1 || width > 32 ? "null" : width
 }
-function card(i,    dir, pci, driver, path, text, subsystem, node) {
+function card(i,    dir, pci, driver, path, k, subsystem, node) {
     dir = card_dir[i]
     pci = dir
     sub(/.*\//, "", pci)
     driver = card_driver[i]
     sub(/.*\//, "", driver)
     path = dir "/uevent"
-    while (driver == "" && (getline text < path) > 0) if (text ~ /^DRIVER=/) driver = substr(text, 8)
-    close(path)
+    for (k = 1; driver == "" && k <= length_of[path]; k++)
+        if (content[path, k] ~ /^DRIVER=/) driver = substr(content[path, k], 8)
     subsystem = hex_id(get(dir "/subsystem_vendor")) ":" hex_id(get(dir "/subsystem_device"))
     if (subsystem == ":") subsystem = ""
     node = get(dir "/numa_node")
@@ -580,19 +633,22 @@ function os_value(text) {
     gsub(/\001/, "\\", text)
     return text
 }
-function read_os(path,    text, at) {
-    while ((getline text < path) > 0)
-        if ((at = index(text, "=")) && text !~ /^[ \t]*#/) os[substr(text, 1, at - 1)] = os_value(substr(text, at + 1))
-    close(path)
+function read_os(path,    i, text, at) {
+    for (i = 1; i <= length_of[path]; i++) {
+        text = content[path, i]
+        if ((at = index(text, "=")) && text !~ /^[ \t]*#/)
+            os[substr(text, 1, at - 1)] = os_value(substr(text, at + 1))
+    }
 }
-function glibc(    path, text, found) {
+function glibc(    path, i, text, found) {
     if (glibc_said != "") return version_in(glibc_said)
     path = root "/usr/bin/ldd"
     # Its own text, as ldd --version prints it; running it would cost a fork.
-    while (found == "" && (getline text < path) > 0)
-        if (text ~ /GLIBC|GNU libc/ && text ~ /[0-9]+\.[0-9]+[^0-9]*$/ && match(text, /[0-9]+\.[0-9]+[^0-9]*$/))
+    for (i = 1; found == "" && i <= length_of[path]; i++) {
+        text = content[path, i]
+        if (text ~ /GLIBC|GNU libc/ && match(text, /[0-9]+\.[0-9]+[^0-9]*$/))
             found = version_in(substr(text, RSTART))
-    close(path)
+    }
     return found
 }
 function architecture(    text) {
@@ -643,19 +699,23 @@ function disks_part(    i, j, mount, out, parts) {
     }
     return "[" out "]"
 }
-function llama_part(    path, text, build) {
+function llama_part(    path, i, build) {
     path = root runtime "/current/boxwright.json"
-    while (build == "" && (getline text < path) > 0)
-        if (match(text, /"build"[ \t]*:[ \t]*"[^"]*"/)) {
-            build = substr(text, RSTART, RLENGTH - 1)
+    for (i = 1; i <= length_of[path]; i++)
+        if (match(content[path, i], /"build"[ \t]*:[ \t]*"[^"]*"/)) {
+            build = substr(content[path, i], RSTART, RLENGTH - 1)
             sub(/.*"/, "", build)
         }
-    close(path)
     return sprintf("{\"build\": %s, \"service\": %s, \"model\": %s}", known(build), quote(service_state), known(service_model))
 }
 
 /^@[a-z]+$/ { section = substr($0, 2); at = 0; next }
 { at++ }
+section == "files" {
+    if (/^==> .* <==$/) path = substr($0, 5, length($0) - 8)
+    else content[path, ++length_of[path]] = $0
+    next
+}
 section == "given" { if (at == 1) root = $0; else if (at == 2) runtime = $0; else if (at == 3) kernel = $0; next }
 section == "cpus" && /\/cpu[0-9]+$/ {
     cpu_dir[++cpus] = $0
@@ -685,7 +745,7 @@ section == "service" {
 section == "module" && /^version:/ && module_version == "" { module_version = $2 }
 section == "module" && /^license:/ && module_license == "" { module_license = $0; sub(/^license:[ \t]*/, "", module_license) }
 section == "library" { library = $0; sub(/.*libnvidia-ml\.so\./, "", library) }
-section == "smi" && /^[0-9A-Fa-f]+:/ {
+section == "smi" && /^[0-9A-Fa-f]+:.*,.*,.*,/ {
     count = split($0, part, /, */)
     pci = sysfs_address(part[1])
     smi_total[pci] = part[2]

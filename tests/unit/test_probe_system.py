@@ -1,0 +1,268 @@
+"""The driver on the disk, firmware, system and our own release, as the probe reads them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.hardware.tree import write_tree
+from tests.unit.probing import PROBE, probe, program, write_card
+
+KERNEL = "6.12.48+deb13-amd64"
+MODULES = f"lib/modules/{KERNEL}"
+
+
+def ko(version: str, license_text: str) -> bytes:
+    """The .modinfo strings of a kernel module, between other bytes."""
+    strings = [b"license=" + license_text.encode(), b"version=" + version.encode()]
+    return b"\x7fELF\0\x01\0srcversion=1\0" + b"\0".join(strings) + b"\0vermagic=x\0\xff\xfe"
+
+
+def nvidia(tree: Path) -> Any:
+    write_tree(tree, {"proc/sys/kernel/osrelease": KERNEL})
+    return probe(tree)["nvidia"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        f"{MODULES}/updates/dkms/nvidia.ko",
+        f"{MODULES}/updates/dkms/nvidia-current.ko",
+        f"{MODULES}/updates/dkms/nvidia-current-open.ko",
+        f"{MODULES}/kernel/nvidia-580srv/nvidia.ko",
+        f"{MODULES}/extra/nvidia/nvidia.ko",
+        f"{MODULES}/weak-updates/nvidia.ko",
+        f"{MODULES}/kernel/drivers/video/nvidia.ko",
+        f"usr/{MODULES}/updates/dkms/nvidia.ko",
+    ],
+)
+def test_the_module_for_the_reports_kernel_is_found(place: str, tmp_path: Path) -> None:
+    write_tree(tmp_path, {place: ko("580.95.05", "NVIDIA")})
+    found = nvidia(tmp_path)
+    assert (found["installed"], found["flavour"]) == ("580.95.05", "proprietary")
+    assert found["loaded"] is None
+
+
+@pytest.mark.parametrize("pack", [(".xz", lzma.compress), (".gz", gzip.compress)])
+def test_a_packed_module_is_read(pack: Any, tmp_path: Path) -> None:
+    suffix, compress = pack
+    place = f"{MODULES}/updates/dkms/nvidia.ko{suffix}"
+    write_tree(tmp_path, {place: compress(ko("615.71.09", "Dual MIT/GPL"))})
+    assert (nvidia(tmp_path)["installed"], nvidia(tmp_path)["flavour"]) == ("615.71.09", "open")
+
+
+def test_modules_of_other_kernels_and_of_other_names_do_not_count(tmp_path: Path) -> None:
+    module = ko("580.95.05", "NVIDIA")
+    write_tree(
+        tmp_path,
+        {
+            "lib/modules/6.1.0-1-amd64/updates/dkms/nvidia.ko": module,
+            f"{MODULES}/updates/dkms/nvidia-drm.ko": module,
+            f"{MODULES}/updates/dkms/nvidia-uvm.ko": module,
+            f"{MODULES}/kernel/drivers/video/fbdev/nvidiafb.ko": module,
+        },
+    )
+    assert nvidia(tmp_path) == {
+        "loaded": None,
+        "installed": None,
+        "flavour": None,
+        "userspace": None,
+    }
+
+
+def test_what_was_built_here_wins_over_what_the_kernel_brought(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path,
+        {
+            f"{MODULES}/kernel/drivers/video/nvidia.ko": ko("550.163.01", "NVIDIA"),
+            f"{MODULES}/updates/dkms/nvidia.ko": ko("620.12.01", "Dual MIT/GPL"),
+        },
+    )
+    assert nvidia(tmp_path)["installed"] == "620.12.01"
+
+
+OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build  (x@y)"
+CLOSED = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.261.03  Thu Jun  5 00:00:00 UTC 2025"
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "flavour"),
+    [(OPEN, "580.95.05", "open"), (CLOSED, "535.261.03", "proprietary")],
+)
+def test_the_loaded_module_tells_itself(
+    text: str, version: str, flavour: str, tmp_path: Path
+) -> None:
+    write_tree(tmp_path, {"proc/driver/nvidia/version": text})
+    found = nvidia(tmp_path)
+    assert (found["loaded"], found["flavour"], found["installed"]) == (version, flavour, None)
+
+
+def test_flavour_is_the_installed_modules_where_both_differ(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path,
+        {
+            "proc/driver/nvidia/version": CLOSED,
+            "sys/module/nvidia/version": "535.261.03",
+            f"{MODULES}/updates/dkms/nvidia.ko": ko("580.95.05", "Dual MIT/GPL"),
+        },
+    )
+    found = nvidia(tmp_path)
+    assert (found["loaded"], found["installed"]) == ("535.261.03", "580.95.05")
+    assert found["flavour"] == "open"
+
+
+@pytest.mark.parametrize("folder", ["usr/lib/x86_64-linux-gnu", "usr/lib64"])
+def test_the_userspace_is_the_library_that_programs_load(folder: str, tmp_path: Path) -> None:
+    write_tree(tmp_path / folder, {"libnvidia-ml.so.535.1.1": "", "libnvidia-ml.so.580.95.05": ""})
+    (tmp_path / folder / "libnvidia-ml.so.1").symlink_to("libnvidia-ml.so.580.95.05")
+    assert nvidia(tmp_path)["userspace"] == "580.95.05"
+
+
+def test_debians_library_lies_behind_its_alternatives(tmp_path: Path) -> None:
+    folder = "usr/lib/x86_64-linux-gnu"
+    write_tree(tmp_path / folder, {"nvidia/current/libnvidia-ml.so.550.163.01": ""})
+    (tmp_path / folder / "libnvidia-ml.so.1").symlink_to("/etc/alternatives/glx--libnvidia-ml.so.1")
+    assert nvidia(tmp_path)["userspace"] == "550.163.01"
+
+
+EFI = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({EFI: b"\x06\0\0\0\x01"}, True),
+        ({EFI: b"\x06\0\0\0\0"}, False),
+        ({"sys/firmware/efi/fw_platform_size": "64"}, None),  # the variable cannot be read
+        ({"sys/firmware/acpi/pm_profile": "1"}, False),  # booted without EFI
+        ({}, None),  # not recorded
+        ({"sys/firmware/.keep": "", ".dockerenv": ""}, None),  # hidden from a container
+    ],
+)
+def test_secure_boot(files: dict[str, str | bytes], expected: bool | None, tmp_path: Path) -> None:
+    write_tree(tmp_path, files)
+    assert probe(tmp_path)["secure_boot"] is expected
+
+
+def system(tree: Path, files: dict[str, str | bytes]) -> Any:
+    write_tree(tree, files)
+    return probe(tree)["os"]
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ('VERSION_ID="24.04"', "24.04"),
+        ("VERSION_ID='9.4'", "9.4"),
+        ("VERSION_ID=13\r", "13"),
+        ("# VERSION_ID=1", ""),
+        (r'VERSION_ID="a\"b\$c\\d"', 'a"b$c\\d'),
+    ],
+)
+def test_os_release_is_read_as_a_shell_would(line: str, version: str, tmp_path: Path) -> None:
+    found = system(tmp_path, {"usr/lib/os-release": f"NAME=X\nID=rocky\n{line}"})
+    assert (found["id"], found["version_id"]) == ("rocky", version)
+
+
+@pytest.mark.parametrize(
+    ("text", "glibc"),
+    [
+        ("      echo 'ldd (Debian GLIBC 2.36-9+deb12u14) 2.36'", "2.36"),
+        ("    echo 'ldd (Ubuntu GLIBC 2.39-0ubuntu8.6) 2.39'", "2.39"),
+        ("      echo 'ldd (GNU libc) 2.34'", "2.34"),
+        ("musl libc (x86_64)\nVersion 1.2.5", None),
+    ],
+)
+def test_glibc_is_read_from_the_text_of_ldd(text: str, glibc: str | None, tmp_path: Path) -> None:
+    assert system(tmp_path, {"usr/bin/ldd": text})["glibc"] == glibc
+
+
+@pytest.mark.parametrize(
+    ("files", "init"),
+    [
+        ({"run/systemd/system/.keep": "", "proc/1/comm": "systemd"}, "systemd"),
+        ({"proc/1/comm": "openrc-init"}, "openrc-init"),
+        ({}, None),
+    ],
+)
+def test_init(files: dict[str, str | bytes], init: str | None, tmp_path: Path) -> None:
+    assert system(tmp_path, files)["init"] == init
+
+
+@pytest.mark.parametrize(
+    ("files", "container"),
+    [
+        ({"run/systemd/container": "systemd-nspawn"}, "systemd-nspawn"),
+        ({".dockerenv": ""}, "docker"),
+        ({"run/.containerenv": "engine=podman"}, "podman"),
+        ({"proc/sys/kernel/osrelease": "5.15.167.4-microsoft-standard-WSL2"}, "wsl"),
+        ({}, None),
+    ],
+)
+def test_container(files: dict[str, str | bytes], container: str | None, tmp_path: Path) -> None:
+    write_tree(tmp_path, files)
+    assert probe(tmp_path)["container"] == container
+
+
+def test_the_kernel_comes_from_the_tree_and_never_from_uname(tmp_path: Path) -> None:
+    assert system(tmp_path, {})["kernel"] == ""
+    text = "Linux version 5.10.0-9-amd64 (x@y) (gcc) #1 SMP"
+    assert system(tmp_path, {"proc/version": text})["kernel"] == "5.10.0-9-amd64"
+    assert system(tmp_path, {"proc/sys/kernel/osrelease": b"6.8.0-60-generic"})["kernel"] == (
+        "6.8.0-60-generic"
+    )
+
+
+def test_no_tool_of_this_machine_is_run_for_a_tree(tmp_path: Path) -> None:
+    """Tools in PATH that would tell about this machine leave a trace if they are called."""
+    outside = tmp_path / "outside"
+    for name in ("nvidia-smi", "dmidecode", "systemctl", "modinfo", "uname", "getconf", "df"):
+        program(outside, name, f"touch {tmp_path}/called-{name}")
+    tree = tmp_path / "tree"
+    write_card(tree, "0000:01:00.0", {})
+    write_tree(
+        tree,
+        {
+            "etc/systemd/system/llama-server.service": "[Unit]",
+            "proc/driver/nvidia/version": CLOSED,
+            f"{MODULES}/updates/dkms/nvidia.ko": ko("580.95.05", "NVIDIA"),
+            "proc/sys/kernel/osrelease": KERNEL,
+        },
+    )
+    path = f"{outside}/usr/bin:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", str(PROBE)],
+        env={"PATH": path, "SYSROOT": f"{tree}//"},
+        capture_output=True,
+        check=True,
+    )
+    report = json.loads(done.stdout)
+    assert report["nvidia"]["installed"] == "580.95.05"
+    assert report["llama"]["service"] == "unknown"
+    assert list(tmp_path.glob("called-*")) == []
+
+
+def test_the_current_release_and_the_model_of_the_running_service(tmp_path: Path) -> None:
+    stamp = json.dumps({"schema": "boxwright.release/1", "release": "r", "build": "b11669"})
+    write_tree(
+        tmp_path,
+        {
+            "opt/llama.cpp/b11669-12.8-x86_64/boxwright.json": stamp,
+            "opt/llama.cpp/current": "-> b11669-12.8-x86_64",
+            "usr/lib/systemd/system/llama-server.service": "[Unit]",
+            "proc/77/cmdline": b"llama-server\0-m\0/srv/models/m/q/model-00001-of-00003.gguf\0",
+        },
+    )
+    program(tmp_path, "systemctl", "echo ActiveState=activating; echo MainPID=77")
+    assert probe(tmp_path)["llama"] == {
+        "build": "b11669",
+        "service": "activating",
+        "model": "model-00001-of-00003.gguf",
+    }
