@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 from dataclasses import asdict
 
@@ -55,7 +56,7 @@ def main() -> int:
             lifecycle.down(lab, _say)
         else:
             lifecycle.reset(lab, asked.host, _say)
-    except RuntimeError as error:
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         _say(f"lab {lab.name}: {error}")
         return 1
     return 0
