@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.runs import Run
-from tests.lab.world import github, hub
+from tests.lab.world import github, hub, repositories
 from tests.unit.gguf_files import F32, Q4_K, Q8_0, Tensor
 from tests.unit.gguf_files import write as write_gguf
 
@@ -102,7 +102,7 @@ def _repository(root: Path) -> None:
     keys, tensors = big_moe()
     path = write_gguf(directory / FILE, "qwen3moe", keys, tensors, tokens=2000)
     row = {"path": FILE, "size": path.stat().st_size, "oid": "1" * 40, "sha256": "2" * 64}
-    (directory / hub.MANIFEST).write_text(json.dumps({"commit": "3" * 40, "files": [row]}))
+    (directory / repositories.MANIFEST).write_text(json.dumps({"commit": "3" * 40, "files": [row]}))
 
 
 def _releases(root: Path) -> None:
