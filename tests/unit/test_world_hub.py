@@ -22,6 +22,8 @@ WEIGHTS = bytes(range(256)) * 8192
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
 README = b"# A model\n"
 
+HTTP = httpx.Client(verify=False, trust_env=False, headers={"Connection": "close"})
+
 
 @dataclass(frozen=True)
 class RunningHub:
@@ -63,7 +65,7 @@ def running(tmp_path: Path) -> Iterator[RunningHub]:
 
 
 def tree(running: RunningHub, query: str) -> httpx.Response:
-    return httpx.get(f"{running.url}/api/models/{REPOSITORY}/tree/main{query}")
+    return HTTP.get(f"{running.url}/api/models/{REPOSITORY}/tree/main{query}")
 
 
 def test_the_tree_tells_size_and_sha256_of_weights(running: RunningHub) -> None:
@@ -84,7 +86,7 @@ def test_the_tree_without_recursion_stops_at_folders(running: RunningHub) -> Non
 def test_pages_link_to_the_next_one(running: RunningHub) -> None:
     found, url = [], f"{running.url}/api/models/{REPOSITORY}/tree/main?recursive=true&limit=1"
     while url:
-        page = httpx.get(url)
+        page = HTTP.get(url)
         assert len(page.json()) == 1
         found += [row["path"] for row in page.json()]
         url = page.links.get("next", {}).get("url", "")
@@ -93,25 +95,25 @@ def test_pages_link_to_the_next_one(running: RunningHub) -> None:
 
 def test_the_model_tells_its_commit(running: RunningHub) -> None:
     for path in ("", "/revision/main", f"/revision/{COMMIT}"):
-        model = httpx.get(f"{running.url}/api/models/{REPOSITORY}{path}?blobs=true").json()
+        model = HTTP.get(f"{running.url}/api/models/{REPOSITORY}{path}?blobs=true").json()
         assert model["sha"] == COMMIT
         assert model["siblings"][0]["lfs"]["sha256"] == SHA256
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 def test_weights_are_a_redirect_to_another_host(running: RunningHub, method: str) -> None:
-    answer = httpx.request(method, running.resolve())
+    answer = HTTP.request(method, running.resolve())
     assert answer.status_code == 302
     assert answer.headers["X-Repo-Commit"] == COMMIT
     assert answer.headers["X-Linked-Etag"] == f'"{SHA256}"'
     assert answer.headers["X-Linked-Size"] == str(len(WEIGHTS))
     assert urlsplit(answer.headers["Location"]).netloc != urlsplit(running.url).netloc
-    content = httpx.get(answer.headers["Location"]).content
+    content = HTTP.get(answer.headers["Location"]).content
     assert hashlib.sha256(content).hexdigest() == SHA256
 
 
 def test_small_files_come_straight(running: RunningHub) -> None:
-    answer = httpx.get(running.resolve("README.md", COMMIT))
+    answer = HTTP.get(running.resolve("README.md", COMMIT))
     assert (answer.status_code, answer.content) == (200, README)
     assert answer.headers["ETag"] == f'"{"2" * 40}"'
 
@@ -121,14 +123,14 @@ def test_small_files_come_straight(running: RunningHub) -> None:
     [("bytes=0-99", 0, 100), ("bytes=2097000-", 2097000, 2097152), ("bytes=-7", 2097145, 2097152)],
 )
 def test_ranges(running: RunningHub, asked: str, first: int, end: int) -> None:
-    answer = httpx.get(running.resolve(), headers={"Range": asked}, follow_redirects=True)
+    answer = HTTP.get(running.resolve(), headers={"Range": asked}, follow_redirects=True)
     assert answer.status_code == 206
     assert answer.headers["Content-Range"] == f"bytes {first}-{end - 1}/{len(WEIGHTS)}"
     assert answer.content == WEIGHTS[first:end]
 
 
 def test_a_range_outside_the_file(running: RunningHub) -> None:
-    answer = httpx.get(
+    answer = HTTP.get(
         running.resolve(), headers={"Range": f"bytes={len(WEIGHTS)}-"}, follow_redirects=True
     )
     assert answer.status_code == 416
@@ -137,24 +139,24 @@ def test_a_range_outside_the_file(running: RunningHub) -> None:
 
 def test_links_expire_and_cannot_be_made_up(running: RunningHub) -> None:
     running.misbehave(expire_s=-1)
-    expired = httpx.get(running.resolve(), follow_redirects=True)
+    expired = HTTP.get(running.resolve(), follow_redirects=True)
     assert expired.status_code == 403
     assert "expired" in expired.text
     running.misbehave()
-    link = httpx.get(running.resolve()).headers["Location"]
+    link = HTTP.get(running.resolve()).headers["Location"]
     later = httpx.URL(link).copy_set_param("Expires", "9999999999")
-    assert httpx.get(link).status_code == 200
-    assert httpx.get(later).status_code == 403
-    assert httpx.get(link.partition("?")[0]).status_code == 403
+    assert HTTP.get(link).status_code == 200
+    assert HTTP.get(later).status_code == 403
+    assert HTTP.get(link.partition("?")[0]).status_code == 403
 
 
 def test_a_gated_repository(running: RunningHub) -> None:
     running.misbehave(gated=True, token="granted")
-    nobody = httpx.get(running.resolve())
+    nobody = HTTP.get(running.resolve())
     assert (nobody.status_code, nobody.headers["X-Error-Code"]) == (401, "GatedRepo")
-    stranger = httpx.get(running.resolve(), headers={"Authorization": "Bearer other"})
+    stranger = HTTP.get(running.resolve(), headers={"Authorization": "Bearer other"})
     assert (stranger.status_code, stranger.headers["X-Error-Code"]) == (403, "GatedRepo")
-    known = httpx.get(running.resolve(), headers={"Authorization": "Bearer granted"})
+    known = HTTP.get(running.resolve(), headers={"Authorization": "Bearer granted"})
     assert known.status_code == 302
     assert tree(running, "").status_code == 200
 
@@ -172,19 +174,19 @@ def test_a_gated_repository(running: RunningHub) -> None:
     ],
 )
 def test_what_is_not_there(running: RunningHub, path: str, code: str) -> None:
-    answer = httpx.get(running.url + path)
+    answer = HTTP.get(running.url + path)
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, code)
 
 
 def test_a_broken_hub(running: RunningHub) -> None:
     running.misbehave(status=500)
     assert tree(running, "").status_code == 500
-    assert httpx.get(running.resolve()).status_code == 500
+    assert HTTP.get(running.resolve()).status_code == 500
 
 
 def test_corrupt_bytes_have_the_right_size_and_another_sha256(running: RunningHub) -> None:
     running.misbehave(corrupt=True)
-    content = httpx.get(running.resolve(), follow_redirects=True).content
+    content = HTTP.get(running.resolve(), follow_redirects=True).content
     assert len(content) == len(WEIGHTS)
     assert hashlib.sha256(content).hexdigest() != SHA256
 
@@ -194,20 +196,20 @@ def test_a_cut_transfer_can_be_resumed(running: RunningHub) -> None:
     have = b""
     with (
         pytest.raises(httpx.RemoteProtocolError),
-        httpx.stream("GET", running.resolve(), follow_redirects=True) as answer,
+        HTTP.stream("GET", running.resolve(), follow_redirects=True) as answer,
     ):
         for block in answer.iter_raw():
             have += block
     assert len(have) == 1_500_000
     rest = {"Range": f"bytes={len(have)}-"}
-    have += httpx.get(running.resolve(), headers=rest, follow_redirects=True).content
+    have += HTTP.get(running.resolve(), headers=rest, follow_redirects=True).content
     assert hashlib.sha256(have).hexdigest() == SHA256
 
 
 def test_the_log_sums_the_bytes_each_client_was_sent(running: RunningHub) -> None:
-    httpx.head(running.resolve(), follow_redirects=True)
-    httpx.get(running.resolve(), headers={"Range": "bytes=0-9"}, follow_redirects=True)
-    httpx.get(running.resolve(), follow_redirects=True)
+    HTTP.head(running.resolve(), follow_redirects=True)
+    HTTP.get(running.resolve(), headers={"Range": "bytes=0-9"}, follow_redirects=True)
+    HTTP.get(running.resolve(), follow_redirects=True)
     weights = [row for row in running.rows() if row["service"] == "cdn"]
     assert [row["bytes_sent"] for row in weights] == [0, 10, len(WEIGHTS)]
     assert {row["client"] for row in weights} == {"127.0.0.1"}

@@ -21,6 +21,8 @@ from tests.lab.world import github, releases
 TARBALL = b"not really a tarball" * 4096
 REPOSITORY = "ggml-org/llama.cpp"
 
+HTTP = httpx.Client(verify=False, trust_env=False, headers={"Connection": "close"})
+
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
@@ -43,7 +45,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_release_by_tag(url: str) -> None:
-    release = httpx.get(f"{url}/repos/{REPOSITORY}/releases/tags/b9999").json()
+    release = HTTP.get(f"{url}/repos/{REPOSITORY}/releases/tags/b9999").json()
     assert (release["tag_name"], release["prerelease"]) == ("b9999", True)
     (asset,) = release["assets"]
     assert (asset["name"], asset["size"]) == ("a.tar.gz", len(TARBALL))
@@ -52,21 +54,21 @@ def test_a_release_by_tag(url: str) -> None:
 
 def test_the_latest_release_is_the_highest_number(url: str) -> None:
     releases_url = f"{url}/repos/{REPOSITORY}/releases"
-    assert httpx.get(f"{releases_url}/latest").json()["tag_name"] == "b10068"
-    assert [row["tag_name"] for row in httpx.get(releases_url).json()] == ["b10068", "b9999"]
+    assert HTTP.get(f"{releases_url}/latest").json()["tag_name"] == "b10068"
+    assert [row["tag_name"] for row in HTTP.get(releases_url).json()] == ["b10068", "b9999"]
 
 
 def test_downloads_are_redirected_to_another_host(url: str) -> None:
-    release = httpx.get(f"{url}/repos/{REPOSITORY}/releases/tags/b9999").json()
+    release = HTTP.get(f"{url}/repos/{REPOSITORY}/releases/tags/b9999").json()
     download = release["assets"][0]["browser_download_url"]
-    redirect = httpx.get(download)
+    redirect = HTTP.get(download)
     assert redirect.status_code == 302
     link = redirect.headers["Location"]
     assert urlsplit(link).netloc != urlsplit(url).netloc
-    assert httpx.get(link).content == TARBALL
-    part = httpx.get(link, headers={"Range": "bytes=100-"})
+    assert HTTP.get(link).content == TARBALL
+    part = HTTP.get(link, headers={"Range": "bytes=100-"})
     assert (part.status_code, part.content) == (206, TARBALL[100:])
-    assert httpx.get(link[:-1] + ("0" if link[-1] != "0" else "1")).status_code == 403
+    assert HTTP.get(link[:-1] + ("0" if link[-1] != "0" else "1")).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_downloads_are_redirected_to_another_host(url: str) -> None:
     ],
 )
 def test_what_is_not_there(url: str, path: str) -> None:
-    assert httpx.get(url + path).status_code == 404
+    assert HTTP.get(url + path).status_code == 404
 
 
 def make_tree(root: Path, mtime: int) -> Path:
