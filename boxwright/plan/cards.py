@@ -56,7 +56,7 @@ def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusa
         for gpu in passed
     ]
     alone = {gpu.pci for gpu in passed} | set(wanted.ignore_gpus)
-    bound = tuple(_card(gpu, catalog, wanted) for gpu in nvidia if gpu not in passed)
+    bound = tuple(_card(gpu, machine, catalog, wanted) for gpu in nvidia if gpu not in passed)
     driven = tuple(card for card in bound if card.gpu.pci not in alone)
     if driven and (wanted.server_placement == "cpu" or wanted.gpu_count == 0):
         warnings.append(f"{len(driven)} NVIDIA cards are left alone, as placement on the CPU asks.")
@@ -77,7 +77,7 @@ def vendor_of(gpu: Gpu) -> str | None:
     return VENDORS.get(gpu.id.lower().split(":")[0])
 
 
-def _card(gpu: Gpu, catalog: Catalog, wanted: Wanted) -> UsedCard:
+def _card(gpu: Gpu, machine: Machine, catalog: Catalog, wanted: Wanted) -> UsedCard:
     kind = catalog.gpu(gpu.id)
     told, given = gpu.vram_mib, wanted.gpu_vram_mib.get(gpu.pci)
     # a user may know a modified card better than the catalog, but never better than its driver
@@ -85,6 +85,9 @@ def _card(gpu: Gpu, catalog: Catalog, wanted: Wanted) -> UsedCard:
     if told is not None:
         vram_mib = min(told, given) if given else told
     others = (gpu.vram_used_mib or 0) - (gpu.vram_used_by_service_mib or 0)
+    if machine.llama.service == "active" and gpu.vram_used_by_service_mib is None:
+        # nobody can tell whose it is while our own service runs: most of it is the service's
+        others = 0
     return UsedCard(
         gpu=gpu,
         kind=kind,

@@ -65,12 +65,6 @@ def sizes(wanted: Wanted) -> Refusal | None:
         value = getattr(wanted, name)
         if not least <= value <= most:
             return Refusal(f"{name} is {value}, needs {least} to {most}", f"correct {name}")
-    if wanted.server_ubatch > wanted.server_batch:
-        return Refusal(
-            f"server_ubatch is {wanted.server_ubatch}, more than server_batch"
-            f" ({wanted.server_batch})",
-            "raise server_batch, or lower server_ubatch",
-        )
     return None
 
 

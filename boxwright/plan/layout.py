@@ -43,6 +43,14 @@ class Layout:
         """Where a layer's routed experts lie."""
         return HOST if layer < self.experts_on_host else self.device_of(layer, layers)
 
+    def has_host_experts(self, shape: ModelShape) -> bool:
+        """Whether routed experts of any layer lie in host RAM."""
+        count = len(shape.layers)
+        return any(
+            layer.expert_bytes and self.experts_device(number, count) == HOST
+            for number, layer in enumerate(shape.layers)
+        )
+
 
 @dataclass(frozen=True)
 class Share:

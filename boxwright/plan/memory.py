@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from boxwright.plan import scratch
 from boxwright.plan.cards import UsedCard
 from boxwright.plan.context import ContextSize, compressed_bytes, layer_bytes
-from boxwright.plan.layout import HOST, Layout, Share, shares
+from boxwright.plan.layout import HOST, Layout, shares
 from boxwright.plan.results import DeviceMemory, HostMemory, MemoryPlan, Reserve
 from boxwright.shapes import ModelShape
 
@@ -18,9 +19,6 @@ MIB = 1024**2
 CUDA_CONTEXT_MIB = 300
 MARGIN_MIB = 512
 OS_RESERVE_MIB = 4096
-# Hidden states that are alive at once while a graph runs, in rows of the hidden size (F32).
-LIVE_ROWS = 20
-HOST_LIVE_ROWS = 12
 
 
 def compute(
@@ -34,14 +32,13 @@ def compute(
     """The memory of this layout on these cards (of known VRAM) and this host."""
     parts = shares(shape, layout)
     context = _context_bytes(shape, layout, size)
-    on_host = any(layout.experts_device(n, len(shape.layers)) == HOST and layer.expert_bytes
-                  for n, layer in enumerate(shape.layers))  # fmt: skip
+    on_host = layout.has_host_experts(shape)
     devices = tuple(
         DeviceMemory(
             pci=card.gpu.pci,
             model_mib=_mib(parts[number].weight_bytes),
             context_mib=_mib(context[number]),
-            compute_mib=_mib(_compute_bytes(shape, size, parts[number], LIVE_ROWS)),
+            compute_mib=_mib(scratch.device_bytes(shape, layout, size, number)),
             reserve=Reserve(
                 cuda_context_mib=CUDA_CONTEXT_MIB,
                 op_offload_mib=_op_offload_mib(shape, layout) if on_host and number == 0 else 0,
@@ -53,7 +50,7 @@ def compute(
     )
     host = HostMemory(
         model_mib=_mib(parts[HOST].weight_bytes),
-        compute_mib=_mib(_compute_bytes(shape, size, parts[HOST], HOST_LIVE_ROWS)),
+        compute_mib=_mib(scratch.host_bytes(shape, layout, size)),
         cache_mib=max(cache_ram_mib, 0),
         reserve_mib=os_reserve_mib(host_total_mib),
         total_mib=host_total_mib,
@@ -73,13 +70,6 @@ def _context_bytes(shape: ModelShape, layout: Layout, size: ContextSize) -> dict
         device = layout.device_of(number, len(shape.layers))
         found[device] += layer_bytes(layer, size) + compressed_bytes(shape, number, size)
     return found
-
-
-def _compute_bytes(shape: ModelShape, size: ContextSize, share: Share, live_rows: int) -> int:
-    """The graph's scratch: live hidden states of one physical batch, and the logits."""
-    rows = size.ubatch * shape.hidden_size * 4 * live_rows
-    logits = size.ubatch * shape.vocabulary * 4 if share.has_output else 0
-    return rows + logits
 
 
 def _op_offload_mib(shape: ModelShape, layout: Layout) -> int:

@@ -133,10 +133,12 @@ def _placement(decided: Decided) -> tuple[str, ...]:
 
 def _sizes(wanted: Wanted) -> tuple[str, ...]:
     kind = wanted.server_cache_type
+    # llama-server cuts the physical batch down to the logical one without a word
+    batch = max(wanted.server_batch, wanted.server_ubatch)
     return (
         *("--ctx-size", str(wanted.server_context), "--parallel", str(wanted.server_parallel)),
         *("--flash-attn", "on", "--cache-type-k", kind, "--cache-type-v", kind),
-        *("--batch-size", str(wanted.server_batch), "--ubatch-size", str(wanted.server_ubatch)),
+        *("--batch-size", str(batch), "--ubatch-size", str(wanted.server_ubatch)),
     )
 
 
