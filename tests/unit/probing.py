@@ -33,6 +33,13 @@ def here(commands: list[list[str]]) -> list[list[str]]:
     return [command for command in commands if shutil.which(command[0])]
 
 
+PAIRS: list[tuple[list[str], list[str] | None]] = [
+    *((shell, None) for shell in here(SHELLS)),
+    *((["sh"], awk) for awk in here(AWKS)),
+]
+"""Each shell with the system's own awk, and each awk with the system's own shell."""
+
+
 def run_script(
     script: Sequence[str], awk: Sequence[str] | None, scratch: Path, **environment: str
 ) -> str:

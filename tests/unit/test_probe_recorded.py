@@ -12,13 +12,11 @@ import pytest
 from boxwright.machine import machine_from_json
 from tests.lab.hardware.tree import write_tree
 from tests.unit.probing import (
-    AWKS,
     BOXES,
     FIXTURES,
     MACHINES,
+    PAIRS,
     PROBE,
-    SHELLS,
-    here,
     probe,
     run_script,
     write_xeon,
@@ -110,9 +108,6 @@ def test_the_xeon_box_in_numbers(xeon: Path) -> None:
     assert {gpu.vram_mib for gpu in machine.gpus} == {None}
     assert sum(dimm.size_mib for dimm in machine.memory.dimms) == 128 * 1024
     assert machine.os.init == "systemd" and machine.secure_boot is False
-
-
-PAIRS = [(shell, None) for shell in here(SHELLS)] + [(["sh"], awk) for awk in here(AWKS)]
 
 
 @pytest.mark.parametrize(("shell", "awk"), PAIRS)

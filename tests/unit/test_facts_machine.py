@@ -1,0 +1,99 @@
+"""The Machine fact as pyinfra runs it, and the text that is sent to a host."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from pyinfra.api import FactProcessError, StringCommand
+from pyinfra.connectors.util import make_unix_command
+
+from boxwright.facts import Access, Machine, Models, Releases, Service
+from boxwright.facts.shell import decoded, script, tagged
+from boxwright.machine import Machine as Report
+from tests.unit.probing import MACHINES, run_script
+
+XEON = (MACHINES / "xeon.json").read_text().splitlines()
+
+
+def test_the_fact_reads_this_machine_through_the_shell_that_pyinfra_uses(tmp_path: Path) -> None:
+    words = shlex.split(make_unix_command(StringCommand(Machine().command())).get_raw_value())
+    text = run_script(words, None, tmp_path, SYSROOT="/nowhere")
+    report = Machine().process(text.splitlines())
+    assert report.os.kernel == Path("/proc/sys/kernel/osrelease").read_text().strip()
+
+
+def test_a_runtime_and_a_unit_elsewhere_are_read(tmp_path: Path) -> None:
+    release = tmp_path / "it's here" / "current"
+    release.mkdir(parents=True)
+    (release / "boxwright.json").write_text('{"schema": "x",\n "build" : "b4711", "cuda": null}')
+    command = Machine().command(runtime=str(release.parent), unit="no'such.service")
+    report = Machine().process(run_script(["sh", "-c", command], None, tmp_path).splitlines())
+    assert report.llama.build == "b4711" and report.llama.service == "absent"
+
+
+def test_a_report_is_read_behind_what_a_login_shell_says() -> None:
+    compact = json.dumps(json.loads("\n".join(XEON)))
+    report = Machine().process(["Welcome, {user}", "", compact])
+    assert report.hostname == "xeon" and report.cpu.cores == 40
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        ["sh: 1: awk: not found"],
+        ["{"],
+        [json.dumps(json.loads("\n".join(XEON)))[:-40]],
+        ['{"schema": "boxwright.machine/1"}'],
+        ['{"schema": "boxwright.machine/2"}'],
+        ["[]"],
+    ],
+)
+def test_anything_else_fails_that_host_alone(output: list[str]) -> None:
+    """FactProcessError is what pyinfra turns into the failure of one host."""
+    with pytest.raises(FactProcessError, match="no machine report"):
+        Machine().process(output)
+
+
+def test_a_host_that_said_nothing_is_a_machine_without_anything() -> None:
+    nothing = Machine.default()
+    assert isinstance(nothing, Report)
+    assert (nothing.cpu.threads, nothing.memory.total_mib, nothing.os.id) == (0, 0, "")
+
+
+def test_states_and_reports_are_json_for_pyinfras_fact_command() -> None:
+    report = Machine().process([json.dumps(json.loads("\n".join(XEON)))])
+    states: list[Any] = [
+        report,
+        Models.default(),
+        Releases.default(),
+        Service.default(),
+        Access.default(),
+    ]
+    for state in states:
+        assert json.loads(json.dumps(state.to_json()))
+
+
+def test_what_is_sent_has_no_comments_and_is_quoted() -> None:
+    command = Models().command(directory="/srv/it's $HOME")
+    assert command.startswith("directory='/srv/it'\"'\"'s $HOME'\n")
+    assert not [line for line in command.splitlines() if line.startswith("#")]
+
+
+def test_lines_without_a_tag_are_no_answer() -> None:
+    assert list(tagged(["Last login: today", "a\tb%20c\t%25"])) == [("a", ["b c", "%"])]
+    assert decoded("%C3%A9%FF+") == "é\ufffd+"
+
+
+def test_encode_passes_only_printable_ascii(tmp_path: Path) -> None:
+    every = bytes(range(1, 10)) + bytes(range(11, 256))
+    (tmp_path / "in").write_bytes(every + b"\n" + "é%\t~ \n".encode() + b"last")
+    text = run_script(["sh", "-c", f"{script('encode.sh')}\nencode <{tmp_path}/in"], None, tmp_path)
+    lines = text.splitlines()
+    assert lines[1:] == ["%C3%A9%25\t~ ", "last"]
+    assert all(char == "\t" or " " <= char <= "~" for char in lines[0])
+    assert unquote_to_bytes(lines[0]) == every
