@@ -40,6 +40,6 @@ def test_greenlets_of_one_run_share_one_answer() -> None:
 def test_a_vocabulary_of_a_quarter_million_takes_no_seconds(tmp_path: Path) -> None:
     """The package's own reader takes 18 s for this one."""
     path = write(tmp_path / "m.gguf", "llama", dense_keys(), dense_tensors(), tokens=248_320)
-    started = time.monotonic()
+    started = time.process_time()
     assert read_shape([path]).vocabulary == 248_320
-    assert time.monotonic() - started < 2.5
+    assert time.process_time() - started < 2.5

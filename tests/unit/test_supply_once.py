@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -73,30 +71,3 @@ def test_an_interrupt_goes_on_and_leaves_nobody_waiting() -> None:
     with pytest.raises(KeyboardInterrupt):
         once("key", interrupted)
     assert once("key", lambda: 5) == 5
-
-
-GREENLETS = """
-from gevent import monkey
-monkey.patch_all()
-import gevent, time
-from boxwright.supply.once import once
-
-asked = []
-
-def ask():
-    asked.append(1)
-    time.sleep(0.2)  # yields to the other greenlets, as a socket would
-    return len(asked)
-
-jobs = [gevent.spawn(once, "key", ask) for _ in range(8)]
-gevent.joinall(jobs, timeout=5)
-print(len(asked), [job.value for job in jobs])
-"""
-
-
-def test_greenlets_of_one_run_share_one_answer() -> None:
-    """pyinfra runs hosts as greenlets of one thread, where a plain lock would block for ever."""
-    done = subprocess.run(
-        [sys.executable, "-c", GREENLETS], capture_output=True, text=True, timeout=30, check=True
-    )
-    assert done.stdout.strip() == f"1 {[1] * 8}"
