@@ -13,6 +13,14 @@ _addresses = {_host["host"]: _host for _host in _lab["hosts"]}
 
 _oldest_build = min((_build["build"] for _build in _lab["builds"]), key=lambda name: int(name[1:]))
 
+# A host is a container without CAP_SYS_RESOURCE: only CAP_IPC_LOCK lets mlock take effect there.
+# Mesa uses a cache of shaders only where it may write.
+_DROPIN = """\
+[Service]
+AmbientCapabilities=CAP_IPC_LOCK
+ReadWritePaths=-/var/cache/mesa-shaders
+"""
+
 # Where things come from: the lab's servers in place of the internet.
 _common = {
     "ssh_key": _lab["ssh"]["key"],
@@ -26,8 +34,7 @@ _common = {
     "driver_nvidia_fingerprints": _lab["nvidia"]["keys"],
     "server_api_key_file": _lab["api_key_file"],
     "server_context": 4096,
-    # A host is a container without CAP_SYS_RESOURCE: only CAP_IPC_LOCK lets mlock take effect.
-    "server_dropins": {"lab-memlock": "[Service]\nAmbientCapabilities=CAP_IPC_LOCK\n"},
+    "server_dropins": {"lab": _DROPIN},
 }
 
 # A GPU is Mesa's software Vulkan device; its compiled shaders are kept between starts.
