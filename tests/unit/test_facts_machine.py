@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -15,8 +17,9 @@ from pyinfra.connectors.util import make_unix_command
 from boxwright.facts import Access, Machine, Models, Releases, Service
 from boxwright.facts.shell import decoded, script, tagged
 from boxwright.machine import Machine as Report
-from tests.unit.probing import MACHINES, run_script
+from tests.unit.probing import MACHINES, PROBE, run_script
 
+FACTS = PROBE.parent
 XEON = (MACHINES / "xeon.json").read_text().splitlines()
 
 
@@ -82,6 +85,13 @@ def test_what_is_sent_has_no_comments_and_is_quoted() -> None:
     command = Models().command(directory="/srv/it's $HOME")
     assert command.startswith("directory='/srv/it'\"'\"'s $HOME'\n")
     assert not [line for line in command.splitlines() if line.startswith("#")]
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+@pytest.mark.parametrize("path", sorted(FACTS.glob("*.sh")), ids=lambda path: path.name)
+def test_shellcheck_finds_nothing(path: Path) -> None:
+    done = subprocess.run(["shellcheck", str(path)], capture_output=True, text=True, check=False)
+    assert done.stdout == ""
 
 
 def test_lines_without_a_tag_are_no_answer() -> None:
