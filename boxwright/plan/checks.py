@@ -147,12 +147,20 @@ def _smaller(placed: Placed, shape: ModelShape, wanted: Wanted) -> str:
 
 
 def disk(machine: Machine, wanted: Wanted, model: ModelPlan, known: Known) -> Refusal | None:
-    """A refusal where the model's files do not fit beside what already lies on their disk."""
+    """A refusal where what is missing of the model cannot be written: no room, or read-only."""
     if model.size_mib is None:
         return None
     need_mib = model.size_mib - known.bytes_on_host // MIB
     holder = _holder(machine, wanted.models_directory)
-    if holder is None or need_mib <= holder.free_mib:
+    if holder is None or need_mib <= 0:
+        return None
+    if holder.read_only:
+        return Refusal(
+            f"{wanted.models_directory} lies on {holder.mount}, which is mounted read-only, and"
+            f" {need_mib} MiB of {model.name} {model.quant} are to be written there",
+            "mount it for writing, or set models_directory to another disk",
+        )
+    if need_mib <= holder.free_mib:
         return None
     return Refusal(
         f"{model.name} {model.quant} needs {need_mib} MiB more on {holder.mount} (for"

@@ -1,0 +1,130 @@
+"""The packaged catalog against facts from elsewhere: PCI ids, NVIDIA's tables, known cards."""
+
+from __future__ import annotations
+
+import pytest
+
+from boxwright import catalog
+
+# reference/nvidia.md, section 6, "key ids": every one has to be a known card
+KEY_IDS = [
+    "1bb0", "1b30", "1bb1", "17f0", "17f1", "17fd", "103a", "102d", "1b06", "1b38",
+    "1bb3", "15f8", "15f7", "15f9", "1db4", "1db6", "1db1", "1db5", "1df6", "1dba",
+    "1eb8", "1e02", "1e04", "1e07", "1e30", "2204", "2203", "24b0", "2230", "2684",
+    "2685", "26b1", "2331", "2b85", "2b87", "2b8c", "2c02", "2c05", "2f04", "2d04",
+    "2bb1", "2bb4", "2bb5", "2bb3", "2c31", "2901", "1b07", "1b87", "1c07", "1d84",
+    "2189", "1f0b", "1e09", "248a", "220d", "20c2", "2082",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("device", KEY_IDS)
+def test_every_key_id_is_a_known_card_of_a_known_chip(device: str) -> None:
+    kind = catalog.load().gpu(f"10de:{device}")
+    assert kind.card is not None
+    assert kind.known_chip
+    assert kind.card.bandwidth_gb_s and kind.card.tdp_w
+
+
+@pytest.mark.parametrize(
+    ("device", "chip", "generation", "capability", "vram_mib"),
+    [
+        ("1bb0", "GP104", "Pascal", "6.1", 16384),
+        ("15f8", "GP100", "Pascal", "6.0", 16384),
+        ("17fd", "GM200", "Maxwell", "5.2", None),
+        ("1db6", "GV100", "Volta", "7.0", 32768),
+        ("1eb8", "TU104", "Turing", "7.5", 15360),
+        ("20f1", "GA100", "Ampere", "8.0", 40960),
+        ("2204", "GA102", "Ampere", "8.6", 24576),
+        ("2684", "AD102", "Ada", "8.9", 24564),
+        ("2331", "GH100", "Hopper", "9.0", 81559),
+        ("2901", "GB100", "Blackwell", "10.0", 183359),
+        ("2b85", "GB202", "Blackwell", "12.0", 32607),
+        ("2bb1", "GB202", "Blackwell", "12.0", 97887),
+        ("102d", "GK210", "Kepler", "3.7", 11441),
+    ],
+)
+def test_what_a_pci_id_tells(
+    device: str, chip: str, generation: str, capability: str, vram_mib: int | None
+) -> None:
+    kind = catalog.load().gpu(f"10de:{device}")
+    assert kind.card is not None
+    found = (kind.chip.chip, kind.generation, kind.chip.compute_cap, kind.card.vram_mib)
+    assert found == (chip, generation, capability, vram_mib)
+
+
+def test_the_branch_rule_of_every_id_is_the_one_line_rule() -> None:
+    """reference/nvidia.md 1: < 0x1340 refuse, to 0x1DFF proprietary 580, from 0x2900 on open."""
+    known = catalog.load()
+    borders = (0x133F, 0x1340, 0x1DFF, 0x1E00, 0x28FF, 0x2900, 0xFFFF)
+    for device in (*range(0, 0x10000, 17), *borders):
+        rule = known.gpu(f"10de:{device:04x}").rule
+        if device < 0x1340:
+            assert rule.refusal and not rule.flavours
+        elif device < 0x1E00:
+            assert (rule.flavours, rule.last_branch) == (("proprietary",), 580)
+        else:
+            open_only = device >= 0x2900
+            assert set(rule.flavours) == ({"open"} if open_only else {"open", "proprietary"})
+            assert rule.last_branch is None
+            assert rule.first_branch >= 570 or not open_only
+
+
+def test_an_id_that_does_not_exist_yet_has_an_answer() -> None:
+    between, beyond = (catalog.load().gpu(f"10de:{device}") for device in ("1e79", "fffe"))
+    assert (between.generation, between.known_chip) == ("Turing", False)
+    assert beyond.known_chip is False and beyond.rule.flavours == ("open",)
+
+
+def test_other_vendors_are_no_cards_of_ours() -> None:
+    with pytest.raises(ValueError, match="1002:744c"):
+        catalog.load().gpu("1002:744c")
+
+
+def test_the_toolkit_floors_are_those_of_cuda_s_release_notes() -> None:
+    toolkits = catalog.load().toolkits
+    assert toolkits["12.8"].ptx_driver == "570.26"
+    assert toolkits["13.0"].ptx_driver == "580.65.06"
+    assert {t.sass_driver for v, t in toolkits.items() if v.startswith("12")} == {"525.60.13"}
+    assert {t.sass_driver for v, t in toolkits.items() if v.startswith("13")} == {"580.65.06"}
+    assert toolkits["13.2"].broken and not toolkits["13.4"].broken
+
+
+def test_the_pinned_build_has_a_row_for_each_upstream_asset() -> None:
+    known = catalog.load()
+    names = {row.asset: row for row in known.assets_of(known.llama.pinned_build)}
+    assert set(names) == {
+        "llama-b11669-bin-ubuntu-x64.tar.gz",
+        "llama-b11669-bin-ubuntu-cuda-12.8-x64.tar.gz",
+        "llama-b11669-bin-ubuntu-cuda-13.4-x64.tar.gz",
+    }
+    older = names["llama-b11669-bin-ubuntu-cuda-12.8-x64.tar.gz"]
+    assert older.cudart == "cudart-llama-b11669-bin-ubuntu-cuda-12.8-x64.tar.gz"
+    assert "61-virtual" in older.archs
+
+
+def test_flags_came_and_went() -> None:
+    known = catalog.load()
+    assert not known.has_flag("b10113", "--load-mode") and known.has_flag("b10114", "--load-mode")
+    assert known.has_flag("b10883", "--mlock") and not known.has_flag("b10884", "--mlock")
+    assert known.has_flag("b1", "--metrics")
+
+
+def test_the_article_s_models_have_their_defaults_and_pins() -> None:
+    models = catalog.load().models
+    assert models["qwen3.5-122b-a10b"].default_quant == "Q4_K_M"
+    assert models["minimax-m2.7"].default_quant == "UD-IQ4_XS"
+    assert models["deepseek-v4-flash"].default_quant == "MXFP4"
+    qwen = models["qwen3.5-122b-a10b"].quants["Q4_K_M"].files
+    assert [file.sha256[:8] for file in qwen if file.sha256] == ["467c9bd9", "90db1484", "e3c24b8e"]
+    assert len(models) >= 10
+
+
+def test_no_package_of_a_driver_can_move_to_another_branch_by_itself() -> None:
+    """reference/nvidia.md 3.3, 3.4: these names follow whatever branch is newest."""
+    forbidden = {"cuda-drivers", "cuda", "nvidia-driver", "nvidia-open", "cuda-compat"}
+    for distribution in catalog.load().distributions:
+        for source in distribution.sources:
+            assert source.pin_packages
+            for packages in source.packages.values():
+                assert not forbidden & {*packages.install, *packages.signed}
+                assert packages.hold
