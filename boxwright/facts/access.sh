@@ -14,7 +14,8 @@ show_access() {
     else
         root=no
     fi
-    printf 'who\t%s\t%s\t%s\t%s\n' "$uid" "$(id -un)" "$root" "$(printf %s "$said" | tr '\n\t' '  ')"
+    said=$(printf %s "$said" | tr '\n\t' '  ')
+    printf 'who\t%s\t%s\t%s\t%s\n' "$uid" "$(id -un)" "$root" "$said"
     if [ -d /run/systemd/system ]; then init=systemd; else read -r init </proc/1/comm; fi
     printf 'init\t%s\n' "$init"
     printf 'clock\t%s\n' "$(date +%s)"

@@ -4,7 +4,9 @@
 LC_ALL=C
 export LC_ALL
 list_models() {
-    while [ "$directory" != / ] && [ "${directory%/}" != "$directory" ]; do directory=${directory%/}; done
+    while [ "${directory%/}" != "$directory" ] && [ "$directory" != / ]; do
+        directory=${directory%/}
+    done
     printf 'directory\t%s\n' "$directory"
     [ -d "$directory" ] || return 0
     find "$directory/" -type f ! -name boxwright.json -exec stat -c 'file	%s	%Y	%n' -- {} +

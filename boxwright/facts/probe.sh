@@ -7,7 +7,7 @@
 # BOXWRIGHT_RUNTIME and BOXWRIGHT_UNIT name the directory of llama.cpp releases and our unit.
 #
 # The shell lists directories, follows links, reads files and runs tools, each answer in its own
-# `@section`; awk reads the sections and writes the document. `head` reads the many small files:
+# section; awk reads the sections and writes the document. `head` reads the many small files:
 # it names each and goes on after one that cannot be read, where mawk would give up.
 LC_ALL=C
 export LC_ALL
@@ -17,6 +17,11 @@ while [ "${root%/}" != "$root" ]; do root=${root%/}; done
 runtime=${BOXWRIGHT_RUNTIME:-/opt/llama.cpp}
 unit=${BOXWRIGHT_UNIT:-llama-server.service}
 cpu=$root/sys/devices/system/cpu
+
+# section NAME: what follows is its.
+section() {
+    printf '@probe %s\n' "$1"
+}
 
 # line FILE: its first line in $line, empty if it cannot be read.
 line() {
@@ -52,16 +57,17 @@ kernel_name() {
 }
 
 list_directories() {
-    echo @cpus
+    section cpus
     printf '%s\n' "$cpu"/cpu[0-9]*
-    echo @nodes
+    section nodes
     for dir in "$root"/sys/devices/system/node/node[0-9]*; do
         printf '%s\t' "$dir"
         # Only the links tell the CPUs where a recorded tree lacks the list.
-        [ -f "$dir/cpulist" ] || for link in "$dir"/cpu[0-9]*; do printf '%s ' "${link##*/cpu}"; done
+        [ -f "$dir/cpulist" ] ||
+            for link in "$dir"/cpu[0-9]*; do printf '%s ' "${link##*/cpu}"; done
         echo
     done
-    echo @cards
+    section cards
     cards=
     for dir in "$root"/sys/bus/pci/devices/*; do
         line "$dir/class"
@@ -109,7 +115,7 @@ read_files() {
             set -- "$@" "$dir/$file"
         done
     done
-    echo @files
+    section files
     head -n 1 /dev/null "$@"
     echo
     set --
@@ -129,7 +135,7 @@ find_module() {
             "$base"/updates/*/nvidia*.ko* "$base"/extra/nvidia*.ko* "$base"/extra/*/nvidia*.ko* \
             "$base"/weak-updates/nvidia*.ko* "$base"/weak-updates/*/nvidia*.ko* \
             "$base"/kernel/nvidia*/nvidia*.ko* "$base"/kernel/drivers/video/nvidia*.ko* \
-            "$base"/kernel/drivers/video/*/nvidia*.ko* "$base"/kernel/drivers/char/drm/nvidia*.ko*; do
+            "$base"/kernel/drivers/video/*/nvidia*.ko*; do
             case ${module##*/} in
             *-drm.* | *-modeset.* | *-uvm.* | *-peermem.*) ;;
             nvidia.ko* | nvidia-current* | nvidia-open* | nvidia-[0-9]* | nvidia-tesla*)
@@ -153,11 +159,11 @@ module_text() {
 ask_driver() {
     [ -z "$kernel" ] || find_module
     if [ -n "$module" ]; then
-        echo @module
+        section module
         tool modinfo
         if [ -n "$tool" ]; then "$tool" "$module"; else module_text "$module"; fi
     fi
-    echo @library
+    section library
     for dir in usr/lib/x86_64-linux-gnu usr/lib/x86_64-linux-gnu/nvidia/current \
         usr/lib/aarch64-linux-gnu usr/lib64 usr/lib; do
         library=$(readlink "$root/$dir/libnvidia-ml.so.1" 2>/dev/null)
@@ -174,12 +180,12 @@ ask_driver() {
     [ -n "$tool" ] || return 0
     smi=$tool
     fields=pci.bus_id,memory.total,memory.used
-    echo @smi
+    section smi
     # One unknown field fails the whole query, and old drivers know no compute_cap.
     patiently "$smi" --query-gpu=$fields,compute_cap,name --format=csv,noheader,nounits ||
-        { echo @smi && patiently "$smi" --query-gpu=$fields,name --format=csv,noheader,nounits; }
+        { section smi && patiently "$smi" --query-gpu=$fields,name --format=csv,noheader,nounits; }
     [ "${pid:-0}" -gt 0 ] || return 0
-    echo @apps
+    section apps
     patiently "$smi" --query-compute-apps=gpu_bus_id,pid,used_memory --format=csv,noheader,nounits
 }
 
@@ -210,23 +216,24 @@ END
     done <<END
 $(tr '\0\n' '\n ' <"$root/proc/$pid/cmdline")
 END
-    printf '@service\n%s\n%s\nmodel=%s\n' "$state" "$pid" "$model"
+    section service
+    printf '%s\n%s\nmodel=%s\n' "$state" "$pid" "$model"
 }
 
 ask_board() {
-    echo @secureboot
+    section secureboot
     for file in "$root"/sys/firmware/efi/efivars/SecureBoot-*; do
         [ ! -r "$file" ] || od -An -tu1 "$file"
     done
     tool dmidecode
     if [ -n "$tool" ] && { [ -n "$root" ] || [ -r /sys/firmware/dmi/tables/DMI ]; }; then
-        echo @dmidecode
+        section dmidecode
         "$tool" -t 17
     elif [ -r "$root/sys/firmware/dmi/tables/DMI" ]; then
-        echo @dmitable
+        section dmitable
         od -An -v -tu1 "$root/sys/firmware/dmi/tables/DMI"
     fi
-    echo @exists
+    section exists
     for path in sys/firmware sys/firmware/efi run/systemd/system .dockerenv run/.containerenv; do
         [ ! -e "$root/$path" ] || echo "$path"
     done
@@ -246,7 +253,7 @@ plain_mount() {
 ask_disks() {
     set --
     remote=
-    echo @mounts
+    section mounts
     while read -r _ mount type options _; do
         plain_mount
         case $mount in
@@ -256,7 +263,8 @@ ask_disks() {
         esac
         case $type:$mount in
         rootfs:*) continue ;;
-        nfs:* | nfs4:* | cifs:* | smb3:* | ceph:* | lustre:* | 9p:* | fuse.sshfs:* | fuse.glusterfs:*)
+        nfs:* | nfs4:* | cifs:* | smb3:* | ceph:* | lustre:* | 9p:* | fuse.sshfs:* | \
+            fuse.glusterfs:*)
             printf '%s\t%s\t%s\n' "$type" "$options" "$mount"
             remote="$remote
 $mount"
@@ -271,7 +279,7 @@ $mount"
         printf '%s\t%s\t%s\n' "$type" "$options" "$mount"
         set -- "$@" "$mount"
     done <"/proc/mounts"
-    echo @sizes
+    section sizes
     [ $# = 0 ] || stat -f -c '%S %b %a %n' -- "$@"
     [ -n "$remote" ] || return 0
     IFS='
@@ -285,7 +293,8 @@ $mount"
 
 collect() {
     kernel_name
-    printf '@given\n%s\n%s\n%s\n' "$root" "$runtime" "$kernel"
+    section given
+    printf '%s\n%s\n%s\n' "$root" "$runtime" "$kernel"
     list_directories
     read_files
     ask_service
@@ -293,8 +302,8 @@ collect() {
     ask_board
     [ -n "$root" ] || ask_disks
     if [ -z "$root" ]; then
-        [ -r /proc/sys/kernel/arch ] || printf '@arch\n%s\n' "$(uname -m)"
-        grep -q GLIBC /usr/bin/ldd || printf '@glibc\n%s\n' "$(getconf GNU_LIBC_VERSION)"
+        [ -r /proc/sys/kernel/arch ] || { section arch && uname -m; }
+        grep -q GLIBC /usr/bin/ldd || { section glibc && getconf GNU_LIBC_VERSION; }
     fi
 }
 
@@ -341,9 +350,13 @@ function quote(text,    out, i, c, point) {
     }
     return "\"" out "\""
 }
+# One object at a time: begin, put its members, end. What nests is made before.
+function begin() { object = "" }
+function put(name, json) { object = object (object == "" ? "" : ", ") "\"" name "\": " json }
+function end() { return "{" object "}" }
 function known(text) { return text == "" ? "null" : quote(text) }
 function number(text) { return text ~ /^[0-9]+(\.[0-9]+)?$/ ? text : "null" }
-function comma(array_text, item) { return array_text (array_text == "" ? "" : ", ") item }
+function comma(list, item) { return list (list == "" ? "" : ", ") item }
 function mib(kib) { return sprintf("%d", kib / 1024) }
 function natural(text) { return text ~ /^[0-9]+$/ }
 
@@ -399,7 +412,9 @@ function read_cpuinfo(    path, i, text, key, value, at, cpu) {
         else if (key == "core id") cpuinfo_core[cpu] = value
         else if ((key == "flags" || key == "features") && flags == "") flags = value
         else if (key == "model name" && cpu_model == "") cpu_model = value
-        else if (key ~ /^(model|hardware|cpu|vendor)$/ && value !~ /^[0-9]+$/ && other_model == "") other_model = value
+        else if (key ~ /^(model|hardware|cpu|vendor)$/ && value !~ /^[0-9]+$/) {
+            if (other_model == "") other_model = value
+        }
         else if (key == "cpu implementer") arm = 1
     }
     if (cpu_model == "") cpu_model = other_model
@@ -408,7 +423,8 @@ function is_online(cpu, dir,    text) {
     text = get(dir "/online")
     if (text == "0" || text == "1") return text
     if (online_list != "") return cpu in online
-    if (get(dir "/topology/physical_package_id") != "" || get(dir "/topology/core_id") != "") return 1
+    text = get(dir "/topology/physical_package_id") get(dir "/topology/core_id")
+    if (text != "") return 1
     for (text in listed) return cpu in listed
     return 1
 }
@@ -439,16 +455,23 @@ function performance_cores(    list, fast, i, n, best, capacity, slow) {
     for (i = 1; i <= cores; i++) if (capacity[i] < best * 0.9) slow++
     return slow ? cores - slow : "null"
 }
-function cpu_part(    i, cpu, words, n, out) {
+function cpu_part(    i, cpu, words, n, list) {
     read_cpuinfo()
     online_list = get(root "/sys/devices/system/cpu/online")
     expand(online_list, online)
-    for (i = 1; i <= cpus; i++) if (is_online(cpu_number[i], cpu_dir[i])) count_cpu(cpu_number[i], cpu_dir[i])
+    for (i = 1; i <= cpus; i++)
+        if (is_online(cpu_number[i], cpu_dir[i])) count_cpu(cpu_number[i], cpu_dir[i])
     if (!cpus) for (cpu in listed) count_cpu(cpu, "")
     n = split(flags, words, /[ \t]+/)
-    for (i = 1; i <= n; i++) out = comma(out, quote(words[i]))
-    return sprintf("{\"model\": %s, \"sockets\": %d, \"cores\": %d, \"threads\": %d, \"performance_cores\": %s,\n  \"flags\": [%s]}", \
-        quote(cpu_model), sockets, cores, threads, performance_cores(), out)
+    for (i = 1; i <= n; i++) list = comma(list, quote(words[i]))
+    begin()
+    put("model", quote(cpu_model))
+    put("sockets", sockets + 0)
+    put("cores", cores + 0)
+    put("threads", threads + 0)
+    put("performance_cores", performance_cores())
+    put("flags", "[" list "]")
+    return end()
 }
 
 function read_meminfo(path, into,    i, text, parts) {
@@ -462,7 +485,8 @@ function read_meminfo(path, into,    i, text, parts) {
 }
 function numa_part(    i, j, n, order, values, list, mask, words, out) {
     for (i = 1; i <= nodes; i++) {
-        for (j = i; j > 1 && node_number[order[j - 1]] > node_number[i]; j--) order[j] = order[j - 1]
+        for (j = i; j > 1 && node_number[order[j - 1]] > node_number[i]; j--)
+            order[j] = order[j - 1]
         order[j] = i
     }
     for (i = 1; i <= nodes; i++) {
@@ -473,8 +497,11 @@ function numa_part(    i, j, n, order, values, list, mask, words, out) {
         list = get(node_dir[n] "/cpulist")
         if (list == "") list = list_of(get(node_dir[n] "/cpumap"))
         if (list == "") list = sorted(node_cpus[n])
-        out = comma(out, sprintf("{\"node\": %d, \"cpus\": %s, \"memory_mib\": %s}", \
-            node_number[n], quote(list), mib(values["MemTotal"])))
+        begin()
+        put("node", node_number[n])
+        put("cpus", quote(list))
+        put("memory_mib", mib(values["MemTotal"]))
+        out = comma(out, end())
     }
     return "[" out "]"
 }
@@ -492,7 +519,7 @@ function sorted(text,    words, n, i, set, top, mask, cpu, start, list) {
     }
     return list
 }
-function memory_part(    values, total, available, limit) {
+function memory_part(    values, total, available, limit, list) {
     read_meminfo(root "/proc/meminfo", values)
     total = values["MemTotal"]
     if ("MemAvailable" in values) available = values["MemAvailable"]
@@ -505,16 +532,25 @@ function memory_part(    values, total, available, limit) {
         limit = (limit - get(root "/sys/fs/cgroup/memory.current")) / 1024
         if (limit < available) available = limit > 0 ? limit : 0
     }
-    return sprintf("{\"total_mib\": %s, \"available_mib\": %s, \"swap_mib\": %s,\n  \"dimms\": [%s]}", \
-        mib(total), mib(available), mib(values["SwapTotal"]), dimms())
+    list = dimms()
+    begin()
+    put("total_mib", mib(total))
+    put("available_mib", mib(available))
+    put("swap_mib", mib(values["SwapTotal"]))
+    put("dimms", "[" list "]")
+    return end()
 }
 
 function dimm(size_mib, speed, type, place) {
     if (size_mib <= 0 || type == "Flash") return
     if (type == "Unknown" || type == "Other") type = ""
     gsub(/^ +| +$/, "", place)
-    dimm_text = comma(dimm_text, sprintf("{\"size_mib\": %d, \"speed_mts\": %s, \"type\": %s, \"slot\": %s}", \
-        size_mib, speed > 0 ? speed : "null", known(type), known(place)))
+    begin()
+    put("size_mib", int(size_mib))
+    put("speed_mts", speed > 0 ? speed : "null")
+    put("type", known(type))
+    put("slot", known(place))
+    dimm_text = comma(dimm_text, end())
 }
 function end_dimm(    size) {
     if (!in_dimm) return
@@ -544,9 +580,10 @@ function dmi_speed(at, short, long_,    speed) {
     return speed
 }
 # Memory devices of the SMBIOS table (type 17; DSP0134, section 7.18).
-function read_dmi_table(    at, size, speed, names) {
-    names[18] = "DDR"; names[19] = "DDR2"; names[24] = "DDR3"; names[26] = "DDR4"; names[34] = "DDR5"
-    names[27] = "LPDDR"; names[28] = "LPDDR2"; names[29] = "LPDDR3"; names[30] = "LPDDR4"; names[35] = "LPDDR5"
+function read_dmi_table(    at, size, speed, text, parts, i, names, place) {
+    text = "18 DDR 19 DDR2 24 DDR3 26 DDR4 27 LPDDR 28 LPDDR2 29 LPDDR3 30 LPDDR4 34 DDR5 35 LPDDR5"
+    split(text, parts, " ")
+    for (i = 1; i < 20; i += 2) names[parts[i]] = parts[i + 1]
     names[9] = "Flash"
     for (at = 0; at + 4 <= bytes && byte[at] != 127 && byte[at + 1] >= 4; ) {
         if (byte[at] == 17 && byte[at + 1] >= 21) {
@@ -556,7 +593,8 @@ function read_dmi_table(    at, size, speed, names) {
             else if (size >= 32768) size = (size - 32768) / 1024
             speed = dmi_speed(at, 32, 88)
             if (!speed) speed = dmi_speed(at, 21, 84)
-            dimm(size, speed, names[byte[at + 18]], dmi_text(at, byte[at + 17]) " " dmi_text(at, byte[at + 16]))
+            place = dmi_text(at, byte[at + 17]) " " dmi_text(at, byte[at + 16])
+            dimm(size, speed, names[byte[at + 18]], place)
         }
         for (at += byte[at + 1]; at + 1 < bytes && (byte[at] || byte[at + 1]); at++) ;
         at += 2
@@ -595,14 +633,24 @@ function card(i,    dir, pci, driver, path, k, subsystem, node) {
     if (subsystem == ":") subsystem = ""
     node = get(dir "/numa_node")
     pci = tolower(pci)
-    return sprintf("{\"pci\": %s, \"id\": %s, \"subsystem\": %s, \"class\": %s, \"driver\": %s, \"numa_node\": %s,\n   \"link_speed_gts\": %s, \"link_width\": %s, \"name\": %s, \"vram_mib\": %s, \"compute_cap\": %s,\n   \"vram_used_mib\": %s, \"vram_used_by_service_mib\": %s}", \
-        quote(pci), quote(hex_id(get(dir "/vendor")) ":" hex_id(get(dir "/device"))), known(subsystem), \
-        known(tolower(get(dir "/class"))), known(driver), natural(node) ? node : "null", link_speed(dir), link_width(dir), \
-        known(smi_name[pci]), number(smi_total[pci]), known(smi_cap[pci]), number(smi_used[pci]), \
-        number(smi_used[pci]) == "null" ? "null" : smi_ours[pci] + 0)
+    begin()
+    put("pci", quote(pci))
+    put("id", quote(hex_id(get(dir "/vendor")) ":" hex_id(get(dir "/device"))))
+    put("subsystem", known(subsystem))
+    put("class", known(tolower(get(dir "/class"))))
+    put("driver", known(driver))
+    put("numa_node", natural(node) ? node : "null")
+    put("link_speed_gts", link_speed(dir))
+    put("link_width", link_width(dir))
+    put("name", known(smi_name[pci]))
+    put("vram_mib", number(smi_total[pci]))
+    put("compute_cap", known(smi_cap[pci]))
+    put("vram_used_mib", number(smi_used[pci]))
+    put("vram_used_by_service_mib", natural(smi_used[pci]) ? smi_ours[pci] + 0 : "null")
+    return end()
 }
 function cards_part(    i, out) {
-    for (i = 1; i <= cards; i++) out = out (i > 1 ? ",\n  " : "") card(i)
+    for (i = 1; i <= cards; i++) out = comma(out, card(i))
     return "[" out "]"
 }
 # nvidia-smi writes the PCI domain with eight digits and in capitals.
@@ -614,15 +662,22 @@ function sysfs_address(text) {
 }
 function usable(text) { return text ~ /^\[/ ? "" : text }
 
-function version_in(text) { return match(text, /[0-9]+\.[0-9]+(\.[0-9]+)?/) ? substr(text, RSTART, RLENGTH) : "" }
+function version_in(text) {
+    return match(text, /[0-9]+\.[0-9]+(\.[0-9]+)?/) ? substr(text, RSTART, RLENGTH) : ""
+}
 function nvidia_part(    text, loaded, flavour) {
     text = get(root "/proc/driver/nvidia/version")
     loaded = get(root "/sys/module/nvidia/version")
     if (loaded == "") loaded = version_in(text)
-    if (module_license != "") flavour = module_license ~ /^NVIDIA/ ? "proprietary" : module_license ~ /MIT/ ? "open" : ""
+    if (module_license ~ /^NVIDIA/) flavour = "proprietary"
+    else if (module_license ~ /MIT/) flavour = "open"
     else if (text != "") flavour = text ~ /Open Kernel Module/ ? "open" : "proprietary"
-    return sprintf("{\"loaded\": %s, \"installed\": %s, \"flavour\": %s, \"userspace\": %s}", \
-        known(loaded), known(module_version), known(flavour), known(version_in(library)))
+    begin()
+    put("loaded", known(loaded))
+    put("installed", known(module_version))
+    put("flavour", known(flavour))
+    put("userspace", known(version_in(library)))
+    return end()
 }
 
 function os_value(text) {
@@ -673,9 +728,15 @@ function container(    text) {
 function os_part() {
     read_os(root "/etc/os-release")
     if (!("ID" in os)) read_os(root "/usr/lib/os-release")
-    return sprintf("{\"id\": %s, \"version_id\": %s, \"codename\": %s, \"kernel\": %s, \"arch\": %s, \"glibc\": %s, \"init\": %s}", \
-        quote(os["ID"] == "" ? "linux" : os["ID"]), quote(os["VERSION_ID"]), known(os["VERSION_CODENAME"]), \
-        quote(kernel), quote(architecture()), known(glibc()), known(init()))
+    begin()
+    put("id", quote(os["ID"] == "" ? "linux" : os["ID"]))
+    put("version_id", quote(os["VERSION_ID"]))
+    put("codename", known(os["VERSION_CODENAME"]))
+    put("kernel", quote(kernel))
+    put("arch", quote(architecture()))
+    put("glibc", known(glibc()))
+    put("init", known(init()))
+    return end()
 }
 function hostname(    text) {
     text = get(root "/proc/sys/kernel/hostname")
@@ -688,14 +749,21 @@ function secure_boot() {
     if ("sys/firmware/efi" in exists) return "null"
     return ("sys/firmware" in exists) && container() == "" ? "false" : "null"
 }
-function disks_part(    i, j, mount, out, parts) {
+function size_mib(blocks, block_bytes) {
+    return sprintf("%.0f", int(blocks * block_bytes / 1048576))
+}
+function disks_part(    i, mount, out, parts) {
     for (i = 1; i <= mounts; i++) {
         mount = mount_name[i]
         if (!(mount in size_text) || last_mount[mount] != i) continue
         split(size_text[mount], parts, " ")
-        out = out (out == "" ? "" : ",\n  ") sprintf("{\"mount\": %s, \"filesystem\": %s, \"size_mib\": %.0f, \"free_mib\": %.0f, \"read_only\": %s}", \
-            quote(mount), quote(mount_type[i]), int(parts[1] * parts[2] / 1048576), int(parts[1] * parts[3] / 1048576), \
-            ("," mount_options[i] ",") ~ /,ro,/ ? "true" : "false")
+        begin()
+        put("mount", quote(mount))
+        put("filesystem", quote(mount_type[i]))
+        put("size_mib", size_mib(parts[2], parts[1]))
+        put("free_mib", size_mib(parts[3], parts[1]))
+        put("read_only", ("," mount_options[i] ",") ~ /,ro,/ ? "true" : "false")
+        out = comma(out, end())
     }
     return "[" out "]"
 }
@@ -706,17 +774,21 @@ function llama_part(    path, i, build) {
             build = substr(content[path, i], RSTART, RLENGTH - 1)
             sub(/.*"/, "", build)
         }
-    return sprintf("{\"build\": %s, \"service\": %s, \"model\": %s}", known(build), quote(service_state), known(service_model))
+    begin()
+    put("build", known(build))
+    put("service", quote(service_state))
+    put("model", known(service_model))
+    return end()
 }
 
-/^@[a-z]+$/ { section = substr($0, 2); at = 0; next }
+/^@probe [a-z]+$/ { section = $2; at = 0; next }
 { at++ }
 section == "files" {
     if (/^==> .* <==$/) path = substr($0, 5, length($0) - 8)
     else content[path, ++length_of[path]] = $0
     next
 }
-section == "given" { if (at == 1) root = $0; else if (at == 2) runtime = $0; else if (at == 3) kernel = $0; next }
+section == "given" { if (at == 1) root = $0; else if (at == 2) runtime = $0; else kernel = $0 }
 section == "cpus" && /\/cpu[0-9]+$/ {
     cpu_dir[++cpus] = $0
     sub(/.*\/cpu/, "")
@@ -743,7 +815,10 @@ section == "service" {
     next
 }
 section == "module" && /^version:/ && module_version == "" { module_version = $2 }
-section == "module" && /^license:/ && module_license == "" { module_license = $0; sub(/^license:[ \t]*/, "", module_license) }
+section == "module" && /^license:/ && module_license == "" {
+    module_license = $0
+    sub(/^license:[ \t]*/, "", module_license)
+}
 section == "library" { library = $0; sub(/.*libnvidia-ml\.so\./, "", library) }
 section == "smi" && /^[0-9A-Fa-f]+:.*,.*,.*,/ {
     count = split($0, part, /, */)
@@ -782,12 +857,23 @@ section == "mounts" {
 section == "sizes" && /^[0-9]+ [0-9]+ [0-9]+ \// { size_text[substr($0, index($0, "/"))] = $0 }
 section == "arch" { machine_arch = $0 }
 section == "glibc" { glibc_said = $0 }
+# One member a line; processors and nodes come first, for others use what they counted.
+function say(name, json) { printf "%s\"%s\": %s", (members++ ? ",\n " : "{"), name, json }
 END {
     cpu = cpu_part()
     numa = numa_part()
-    printf "{\"schema\": \"boxwright.machine/1\", \"hostname\": %s,\n", quote(hostname())
-    printf " \"os\": %s,\n \"cpu\": %s,\n \"numa\": %s,\n", os_part(), cpu, numa
-    printf " \"memory\": %s,\n \"gpus\": %s,\n \"disks\": %s,\n", memory_part(), cards_part(), disks_part()
-    printf " \"secure_boot\": %s,\n \"nvidia\": %s,\n \"llama\": %s,\n", secure_boot(), nvidia_part(), llama_part()
-    printf " \"boot_id\": %s, \"container\": %s}\n", known(get(root "/proc/sys/kernel/random/boot_id")), known(container())
+    say("schema", quote("boxwright.machine/1"))
+    say("hostname", quote(hostname()))
+    say("os", os_part())
+    say("cpu", cpu)
+    say("numa", numa)
+    say("memory", memory_part())
+    say("gpus", cards_part())
+    say("disks", disks_part())
+    say("secure_boot", secure_boot())
+    say("nvidia", nvidia_part())
+    say("llama", llama_part())
+    say("boot_id", known(get(root "/proc/sys/kernel/random/boot_id")))
+    say("container", known(container()))
+    print "}"
 }'

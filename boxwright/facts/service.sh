@@ -26,11 +26,15 @@ show_process() {
                 value = value * 16 + index("123456789abcdef", substr(text, i, 1))
             return value
         }
+        function size(range,    ends) {
+            split(range, ends, "-")
+            return hex(ends[2]) - hex(ends[1])
+        }
         /^(VmLck|VmPin|VmRSS|CapEff):/ { sub(/:/, "", $1); print "status\t" $1 "\t" $2 }
         /^Max locked memory/ { print "memlock\t" $4 }
         # Host memory that the driver pinned; its managed memory (nvidia-uvm) may move.
-        $6 ~ /^\/dev\/nvidia/ && $6 !~ /uvm/ { split($1, ends, "-"); device += hex(ends[2]) - hex(ends[1]) }
-        $6 == "/dev/zero" { split($1, ends, "-"); zero += hex(ends[2]) - hex(ends[1]) }
+        $6 ~ /^\/dev\/nvidia/ && $6 !~ /uvm/ { device += size($1) }
+        $6 == "/dev/zero" { zero += size($1) }
         END { printf "mapped\t%d\t%d\n", device / 1048576, zero / 1048576 }
     ' "/proc/$pid/status" "/proc/$pid/limits" "/proc/$pid/maps"
 }
@@ -40,13 +44,13 @@ listeners() {
     set -- /proc/net/tcp
     [ ! -r /proc/net/tcp6 ] || set -- "$@" /proc/net/tcp6
     awk -v port=":$(printf %04X "$port")" '
-        function byte(i) {
-            return 16 * index("123456789ABCDEF", substr(words, i, 1)) + index("123456789ABCDEF", substr(words, i + 1, 1))
-        }
+        function digit(i) { return index("123456789ABCDEF", substr(words, i, 1)) }
+        function byte(i) { return 16 * digit(i) + digit(i + 1) }
+        function pair(at) { return sprintf("%x", byte(at + 2) * 256 + byte(at)) }
         function four(at) { return byte(at + 6) "." byte(at + 4) "." byte(at + 2) "." byte(at) }
         function six(    at, out) {
             for (at = 1; at < 32; at += 8)
-                out = out sprintf("%s%x:%x", at > 1 ? ":" : "", byte(at + 6) * 256 + byte(at + 4), byte(at + 2) * 256 + byte(at))
+                out = out (at > 1 ? ":" : "") pair(at + 4) ":" pair(at)
             return out
         }
         $4 == "0A" && substr($2, length($2) - 4) == port {
@@ -92,8 +96,8 @@ END
     command=
     [ -z "$owner" ] || read -r command <"/proc/$owner/comm"
     printf 'port\t%s\t%s\t%s\n' "${owner:-0}" "${command:-unknown}" "$address"
-    printf 'health\t%s\n' "$(curl --silent --output /dev/null --write-out '%{http_code}' --noproxy '*' \
-        --globoff --max-time 5 "http://$address:$port/health")"
+    printf 'health\t%s\n' "$(curl --silent --output /dev/null --write-out '%{http_code}' \
+        --noproxy '*' --globoff --max-time 5 "http://$address:$port/health")"
 }
 
 show_service() {
