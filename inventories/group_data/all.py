@@ -170,7 +170,7 @@ server_environment = {}
 server_dropins = {}
 
 # time a start may take beside reading the model, in seconds
-server_start_base_s = 300
+server_start_base_s = 900
 
 # how slow the model disk may read, in MiB/s; gives the start's deadline
 server_disk_read_mib_s = 100

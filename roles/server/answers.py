@@ -90,7 +90,7 @@ def _wait(wish: Wish) -> Refusal | None:
     """Poll, and log now and then; None once it is healthy."""
     limit_s = deadline_s(
         wish.model.size_mib or 0,
-        float(option("server_start_base_s", 300)),
+        float(option("server_start_base_s", 900)),
         float(option("server_disk_read_mib_s", 100)),
     )
     began_s = logged_s = time.monotonic()
