@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import runpy
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,7 @@ ROLES = sorted(path.parent.name for path in (ROOT / "roles").glob("*/defaults.py
 
 
 def of_dataclass(kind: type[Any]) -> dict[str, Any]:
-    return {
-        item.name: item.default if item.default is not MISSING else item.default_factory()  # type: ignore[misc]
-        for item in fields(kind)
-    }
+    return {item.name: getattr(kind(), item.name) for item in fields(kind)}
 
 
 def in_code() -> dict[str, Any]:
