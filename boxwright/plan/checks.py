@@ -9,8 +9,9 @@ from boxwright.machine import Disk, Machine
 from boxwright.plan.cards import Cards
 from boxwright.plan.context import CACHE_TYPES
 from boxwright.plan.known import Known
+from boxwright.plan.memory import os_reserve_mib
 from boxwright.plan.placement import Placed
-from boxwright.plan.results import MemoryPlan, ModelPlan, Refusal
+from boxwright.plan.results import HostMemory, MemoryPlan, ModelPlan, Refusal
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
@@ -126,24 +127,32 @@ def room(placed: Placed, shape: ModelShape, wanted: Wanted, quant: str) -> Refus
 
 
 def _smaller(placed: Placed, shape: ModelShape, wanted: Wanted) -> str:
-    host, cures = placed.memory.host, []
-    over = max(
-        (d.need_mib - d.total_mib for d in placed.memory.devices if d.need_mib > d.total_mib),
-        default=0,
-    )
+    """What would make it fit: memory of each kind that is short, or a smaller model or context."""
+    host = placed.memory.host
+    over_mib = max((d.need_mib - d.total_mib for d in placed.memory.devices), default=0)
+    more, cures = [], []
     if host.need_mib > host.total_mib:
-        more_gib = -(-(host.need_mib - host.total_mib) // 1024)
+        more.append(f"add {_gib_of_ram(host)} GiB of RAM")
         most_gb = max(host.total_mib - host.need_mib + host.model_mib, 0) * MIB / 1e9
-        cures.append(f"add {more_gib} GiB of RAM")
         cures.append(f"choose a quant with at most {most_gb:.0f} GB of weights for the host")
-    if over:
+    if over_mib > 0:
+        more.append(f"use cards with {-(-over_mib // 1024)} GiB more VRAM each")
         if shape.experts and not placed.placement.cpu_moe:
-            cures.append("set server_placement to cpu-moe")
-        cures.append(f"use cards with {-(-over // 1024)} GiB more VRAM")
-        if wanted.server_context > 4096:
-            cures.append("lower server_context")
+            cures.append("let experts lie in host RAM (server_placement auto or cpu-moe)")
         cures.append("choose a smaller model_quant")
-    return ", or ".join(cures)
+    if wanted.server_context > 4096:
+        cures.append("lower server_context")
+    return ", or ".join([" and ".join(more), *cures])
+
+
+def _gib_of_ram(host: HostMemory) -> int:
+    """GiB to add; the system's own reserve grows with the RAM."""
+    base_mib, add_gib = host.need_mib - host.reserve_mib, 0
+    while True:
+        total_mib = host.total_mib + add_gib * 1024
+        if base_mib + os_reserve_mib(total_mib) <= total_mib:
+            return add_gib
+        add_gib += 1
 
 
 def disk(machine: Machine, wanted: Wanted, model: ModelPlan, known: Known) -> Refusal | None:

@@ -20,7 +20,7 @@ from boxwright.plan import (
     tuning,
 )
 from boxwright.plan.cards import Cards
-from boxwright.plan.context import CACHE_TYPES, ContextSize
+from boxwright.plan.context import CACHE_TYPES, ContextSize, compressed_bytes, layer_bytes
 from boxwright.plan.known import Known, ModelChoice
 from boxwright.plan.layout import Layout
 from boxwright.plan.placement import Placed
@@ -168,7 +168,10 @@ def _placed(
             wanted.server_cache_ram_mib,
         )
 
-    placed = placement.decide(shape, wanted, len(chosen.used), measure)
+    def state(layer: int) -> int:
+        return layer_bytes(shape.layers[layer], size) + compressed_bytes(shape, layer, size)
+
+    placed = placement.decide(shape, wanted, len(chosen.used), measure, state)
     if isinstance(placed, Refusal):
         draft.refuse(placed)
         return None

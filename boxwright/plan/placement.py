@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from boxwright.plan.balance import layers_per_device
 from boxwright.plan.layout import Layout, all_layers
 from boxwright.plan.results import MemoryPlan, Placement, Refusal
 from boxwright.plan.wanted import Wanted
@@ -35,19 +36,24 @@ class Placed:
 
 
 Measure = Callable[[Layout], MemoryPlan]
+State = Callable[[int], int]
+Split = tuple[float, ...]
 
 
-def decide(shape: ModelShape, wanted: Wanted, devices: int, measure: Measure) -> Placed | Refusal:
+def decide(
+    shape: ModelShape, wanted: Wanted, devices: int, measure: Measure, state: State
+) -> Placed | Refusal:
     """The first layout that fits, in order of speed; if none does, the last one tried.
 
-    `measure` gives the memory of a layout. A refusal only for wishes that contradict each other.
+    `measure` gives the memory of a layout, `state` the bytes of context that a layer keeps. A
+    refusal only for wishes that contradict each other.
     """
     wrong = _contradiction(shape, wanted, devices)
     if wrong is not None:
         return wrong
     placed: Placed | None = None
     for layout, word in _candidates(shape, wanted, devices):
-        for split in _splits(shape, wanted, layout, measure):
+        for split in _splits(shape, wanted, layout, measure, state):
             whole = Layout(devices, layout.gpu_layers, layout.experts_on_host, split)
             placed = Placed(_words(whole, word, wanted), whole, measure(whole))
             if placed.fits:
@@ -124,8 +130,8 @@ def _candidates(
 
 
 def _splits(
-    shape: ModelShape, wanted: Wanted, layout: Layout, measure: Measure
-) -> Iterator[tuple[float, ...]]:
+    shape: ModelShape, wanted: Wanted, layout: Layout, measure: Measure, state: State
+) -> Iterator[Split]:
     """Shares of the devices to try: as wanted, else equal ones, else balanced by layers."""
     if layout.devices < 2 or not layout.gpu_layers:
         yield ()
@@ -134,55 +140,24 @@ def _splits(
         yield tuple(float(share) for share in wanted.server_tensor_split)
         return
     equal = (1.0,) * layout.devices
-    totals = {device.total_mib for device in measure(layout).devices}
-    if len(totals) == 1:
+    memory = measure(Layout(layout.devices, layout.gpu_layers, layout.experts_on_host, equal))
+    if len({device.total_mib for device in memory.devices}) == 1:
         yield equal
-    balanced = _balanced(layout, measure)
-    yield balanced or equal
+    yield _balanced(shape, layout, memory, state)
 
 
-def _balanced(layout: Layout, measure: Measure) -> tuple[float, ...] | None:
-    """Layers per device so that the fullest device is as empty as can be.
-
-    Shares that are whole numbers of layers make llama.cpp cut exactly there.
-    """
-    count = layout.gpu_layers
-    shares = [count // layout.devices] * layout.devices
-    for extra in range(count % layout.devices):
-        shares[extra] += 1
-    best = _fullness(layout, shares, measure)
-    for _ in range(count):
-        moved = _one_layer_moved(layout, shares, measure, best)
-        if moved is None:
-            break
-        shares, best = moved
-    return tuple(float(share) for share in shares)
-
-
-def _one_layer_moved(
-    layout: Layout, shares: list[int], measure: Measure, best: tuple[float, ...]
-) -> tuple[list[int], tuple[float, ...]] | None:
-    """The best change of one layer from a device to another, if any makes the fullest emptier."""
-    found: tuple[list[int], tuple[float, ...]] | None = None
-    for giver in range(layout.devices):
-        for taker in range(layout.devices):
-            if giver == taker or shares[giver] == 0:
-                continue
-            tried = list(shares)
-            tried[giver] -= 1
-            tried[taker] += 1
-            fullness = _fullness(layout, tried, measure)
-            if fullness < best:
-                found, best = (tried, fullness), fullness
-    return found
-
-
-def _fullness(layout: Layout, shares: list[int], measure: Measure) -> tuple[float, ...]:
-    """How full the devices are, the fullest first."""
-    split = tuple(float(share) for share in shares)
-    memory = measure(Layout(layout.devices, layout.gpu_layers, layout.experts_on_host, split))
-    full = (device.need_mib / max(device.total_mib, 1) for device in memory.devices)
-    return tuple(sorted(full, reverse=True))
+def _balanced(shape: ModelShape, layout: Layout, memory: MemoryPlan, state: State) -> Split:
+    """Whole numbers of layers per device, by what each layer weighs and keeps there."""
+    count = len(shape.layers)
+    weights = [
+        layer.dense_bytes
+        + layer.shared_expert_bytes
+        + (layer.expert_bytes if number >= layout.experts_on_host else 0)
+        + state(number)
+        for number, layer in enumerate(shape.layers)
+    ]
+    weights.append((shape.output_bytes or shape.embedding_bytes) + shape.other_bytes)
+    return layers_per_device(weights[count + 1 - layout.gpu_layers :], memory)
 
 
 def _words(layout: Layout, gpu_layers: str | int, wanted: Wanted) -> Placement:

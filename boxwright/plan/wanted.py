@@ -80,7 +80,7 @@ def wanted_from(data: dict[str, Any]) -> Wanted:
         value, default = data[item.name], getattr(defaults, item.name)
         if isinstance(value, list):
             value = tuple(value)
-        if value is None and default is not None:
+        if value is None and "None" not in str(item.type):
             value = default
         if value is not None and default is not None and not _alike(value, default):
             kind = type(default).__name__
