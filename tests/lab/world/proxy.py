@@ -29,8 +29,9 @@ def nginx_configuration(prefix: Path, cache: Path, listen: str, apt: MachineApt)
 def _upstream(proxy: str | None) -> str:
     if proxy is None:
         return "proxy_pass $scheme_upstream://$http_host$request_uri;"
-    rewrite = 'rewrite ^ "http://$http_host$request_uri?" break;'
-    return f"{rewrite}\n      proxy_pass {proxy.rstrip('/')};"
+    # A proxy wants the whole URL; a rewrite to one in a single step would answer a redirect.
+    steps = ('rewrite ^(.*)$ "://$http_host$1";', 'rewrite ^(.*)$ "http$1" break;')
+    return "\n      ".join((*steps, f"proxy_pass {proxy.rstrip('/')};"))
 
 
 def _resolvers() -> list[str]:
