@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from functools import wraps
-from typing import ParamSpec, cast
+from typing import ParamSpec
 
 from pyinfra import logger
 from pyinfra.api import FunctionCommand, QuoteString, StringCommand
@@ -80,4 +80,4 @@ def operation(
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Commands:
         yield from _guarded(body(*args, **kwargs), f"{body.__module__}.{body.__name__}")
 
-    return cast(PyinfraOperation[P], pyinfra_operation()(guarded))
+    return pyinfra_operation()(guarded)

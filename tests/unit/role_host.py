@@ -1,0 +1,215 @@
+"""A host for operation bodies: it answers facts, keeps the files it is given, and logs commands.
+
+It takes the place of pyinfra's host only. A body is driven as pyinfra drives it, command after
+command, so that a fact asked for after a command sees what that command did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from pyinfra.api import FunctionCommand, StringCommand
+from pyinfra.api.command import FileUploadCommand
+from pyinfra.context import ctx_host, ctx_state
+from pyinfra.facts import files as file_facts
+
+from boxwright import facts
+from boxwright.facts.models import StampedFile
+from boxwright.machine import Machine
+from boxwright.operation import Ask, Package, Packages
+from tests.unit.plans import tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = {
+    "tiny": {
+        "repository": "test/tiny",
+        "revision": "main",
+        "default_quant": "Q8_0",
+        "quants": {"Q8_0": {"files": [{"name": "tiny.gguf"}]}},
+    }
+}
+REFUSED = "boxwright refuses: "
+FRESH = (
+    "/etc/apt/apt.conf.d", "/etc/apt/preferences.d", "/etc/apt/sources.list.d", "/etc/modprobe.d",
+    "/etc/security/limits.d", "/etc/sysctl.d", "/etc/systemd/system",
+)  # fmt: skip
+
+
+class Data:
+    """Inventory data as a body reads it."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.values.get(name, default)
+
+    def dict(self) -> dict[str, Any]:
+        return dict(self.values)
+
+
+@dataclass
+class RoleHost:
+    """`facts` maps a fact's class to its answer, or to a function of its arguments.
+
+    `effects` maps a part of a command to what it does to this host; `fails_next` tells which
+    commands fail. `sent` is every command that was sent, `files` what was written.
+    """
+
+    machine: Machine | None = None
+    data: Any = field(default_factory=lambda: Data({}))
+    facts: dict[type, Any] = field(default_factory=dict)
+    packages: dict[str, Package] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=lambda: set(FRESH))
+    effects: dict[str, Callable[[RoleHost], None]] = field(default_factory=dict)
+    fails_next: Callable[[str], bool] = lambda text: False
+    sent: list[str] = field(default_factory=list)
+    noops: list[str] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
+    stdin: list[str] = field(default_factory=list)
+    name: str = "box"
+    print_prefix: str = "[box] "
+    current_op_global_arguments: dict[str, Any] | None = None
+
+    def get_fact(self, kind: type, *, path: str = "", **arguments: Any) -> Any:
+        given = {key: value for key, value in arguments.items() if not key.startswith("_")}
+        if path:
+            given["path"] = path
+        if kind in self.facts:
+            answer = self.facts[kind]
+            return answer(**given) if callable(answer) else answer
+        return self._own_answer(kind, path, given)
+
+    def _own_answer(self, kind: type, path: str, given: dict[str, Any]) -> Any:
+        text = self.files.get(path)
+        if kind is facts.Machine:
+            return self.machine
+        if kind is facts.Models:
+            return _tiny_on_disk(given["directory"])
+        if kind is facts.Releases:
+            return facts.ReleasesState()
+        if kind is Packages:
+            return tuple(one for one in self.packages.values() if _matches(one, given["patterns"]))
+        if kind is file_facts.File:
+            mode = self.modes.get(path, 644)
+            return (text is not None and {"mode": mode, "user": "root", "group": "root"}) or None
+        if kind is file_facts.Directory:
+            there = path in self.directories
+            return {"mode": 755, "user": "root", "group": "root"} if there else None
+        if kind is file_facts.Sha1File:
+            return text and hashlib.sha1(text.encode()).hexdigest()
+        if kind is file_facts.Sha256File:
+            return text and hashlib.sha256(text.encode()).hexdigest()
+        raise AssertionError(f"the test gives no answer to {kind.__name__}")
+
+    def noop(self, why: str) -> None:
+        self.noops.append(why)
+
+    def log(self, text: str, log_func: Any = None) -> None:
+        self.logged.append(text)
+
+    def get_temp_filename(self, *_: Any, **__: Any) -> str:
+        return "/tmp/pyinfra-upload"
+
+    def install(self, *names: str, version: str, held: bool = False) -> None:
+        """Have packages, whole and of one version."""
+        for name in names:
+            self.packages[name] = Package(name, version, held, "installed")
+
+    def run(self, operation: Any) -> list[str]:
+        """Drive one operation to its end or its first failing command; the commands it sent."""
+        before = len(self.sent)
+        state = SimpleNamespace(cwd=str(ROOT), config=SimpleNamespace(DIFF=False), inventory=None)
+        with ctx_state.use(state), ctx_host.use(self):
+            for command in operation._inner():
+                if not self._execute(command):
+                    break
+        return self.sent[before:]
+
+    def _execute(self, command: Any) -> bool:
+        if isinstance(command, FunctionCommand):
+            return True  # the lock, and waiting for a boot: both have tests of their own
+        if isinstance(command, FileUploadCommand):
+            assert not isinstance(command.src, str)
+            self.files[command.dest] = command.src.read()
+            self.sent.append(f"upload {command.dest}")
+            return True
+        assert isinstance(command, StringCommand)
+        text = command.get_raw_value()
+        self.sent.append(text)
+        given = command.connector_arguments.get("_stdin")
+        if isinstance(given, str):
+            self.stdin.append(given)
+        for part, effect in self.effects.items():
+            if part in text:
+                effect(self)
+        failed = self.fails_next(text) or f"echo '{REFUSED}" in text[:30]
+        if isinstance(command, Ask):
+            command.succeeded = not failed
+            return True
+        return not failed
+
+    @property
+    def refusal(self) -> str | None:
+        """The sentence of the last command, if that was a refusal by a body."""
+        last = self.sent[-1] if self.sent else ""
+        start, end = f"echo '{REFUSED}", "' >&2; exit 1"
+        if not (last.startswith(start) and last.endswith(end)):
+            return None
+        return last.removeprefix(start).removesuffix(end).replace("'\"'\"'", "'")
+
+
+def box(machine: Machine, **data: Any) -> RoleHost:
+    """A host with this hardware that wants to serve a small model which is on its disk."""
+    return RoleHost(machine, Data({"model": "tiny", "models_catalog": MODEL, **data}))
+
+
+def _tiny_on_disk(directory: str) -> facts.ModelsState:
+    size = tiny().file_bytes
+    stamp = facts.ModelStamp(
+        name="tiny", quant="Q8_0", repository="test/tiny", commit="a" * 40,
+        files=(StampedFile("tiny.gguf", size, "b" * 64, 1),), shape=tiny().to_json(),
+    )  # fmt: skip
+    file = facts.PresentFile(f"{directory}/tiny/Q8_0/tiny.gguf", size, 1)
+    return facts.ModelsState((stamp,), (file,), directory)
+
+
+def _matches(package: Package, patterns: list[str]) -> bool:
+    return any(fnmatchcase(package.name, pattern) for pattern in patterns)
+
+
+def answered(kind: Any, directory: Path | None = None, **arguments: Any) -> Any:
+    """A fact's real command run by this machine's sh, its output read by the fact.
+
+    Programs in `directory` are found before the machine's own.
+    """
+    command = kind().command(**arguments)
+    text = command if isinstance(command, str) else command.get_raw_value()
+    path = f"{directory}:/usr/sbin:/usr/bin:/sbin:/bin" if directory else "/usr/sbin:/usr/bin:/bin"
+    done = subprocess.run(
+        ["sh", "-c", text], env={"PATH": path}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"the fact would fail its host: {done.stderr}"
+    lines = done.stdout.splitlines()
+    return kind().process(lines) if lines else kind.default()
+
+
+@contextmanager
+def programs(directory: Path, **scripts: str) -> Iterator[Path]:
+    """A directory of small shell programs by name."""
+    for name, body in scripts.items():
+        file = directory / name.replace("_", "-")
+        file.write_text(f"#!/bin/sh\n{body}\n")
+        file.chmod(0o755)
+    yield directory

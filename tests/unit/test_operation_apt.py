@@ -1,0 +1,166 @@
+"""apt and dpkg as roles use them: waiting for a lock, failing with a sentence, only if needed."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from boxwright.operation import Package, Packages, install_packages, installed_packages, patiently
+from boxwright.operation.apt import proxy_settings
+from boxwright.plan.results import Refusal
+from tests.unit.role_host import Data, RoleHost, answered, programs
+
+SENTENCE = Refusal("apt-get failed", "mend it")
+BUSY = """
+echo called >>"$0.calls"
+if [ "$(wc -l <"$0.calls")" -lt 3 ]; then
+    echo "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 4242 (apt-get)" >&2
+    exit 100
+fi
+"""
+
+
+def ran(host: RoleHost, command: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """The command that `patiently` makes, run by this machine's sh."""
+    made: list[str] = []
+
+    class Once:
+        @staticmethod
+        def _inner() -> object:
+            made.append(patiently(command, SENTENCE).get_raw_value())  # type: ignore[attr-defined]
+            return iter(())
+
+    host.run(Once)
+    return subprocess.run(
+        ["sh", "-c", made[0]], env={"PATH": f"{directory}:/usr/bin:/bin"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_it_waits_for_a_lock_that_another_process_holds(tmp_path: Path) -> None:
+    with programs(tmp_path, apt_get=BUSY, sleep="exit 0"):
+        done = ran(RoleHost(), "apt-get update", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "apt-get.calls").read_text().count("called") == 3
+
+
+def test_the_wait_for_a_lock_is_bounded(tmp_path: Path) -> None:
+    forever = 'echo "dpkg: error: dpkg frontend lock was locked by another process" >&2; exit 2'
+    host = RoleHost(data=Data({"base_apt_lock_timeout_s": 1}))
+    began = time.monotonic()
+    with programs(tmp_path, dpkg=forever, sleep="exec /usr/bin/sleep 0.2"):
+        done = ran(host, "dpkg --configure -a", tmp_path)
+    assert done.returncode == 1
+    assert time.monotonic() - began < 20
+    assert done.stderr.splitlines()[-1] == "boxwright refuses: apt-get failed. Cure: mend it."
+
+
+def test_another_fault_is_shown_at_once_with_the_sentence(tmp_path: Path) -> None:
+    with programs(tmp_path, apt_get='echo "E: Unable to locate package nonesuch" >&2; exit 100'):
+        done = ran(RoleHost(), "apt-get install nonesuch", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "E: Unable to locate package nonesuch",
+        "boxwright refuses: apt-get failed. Cure: mend it.",
+    ]
+
+
+def test_packages_are_read_from_dpkg_with_holds_and_states(tmp_path: Path) -> None:
+    said = r"""printf 'curl\t8.14\tinstall\tinstalled\nlibcuda1\t580.1-1\thold\tinstalled\n'
+printf 'gone\t1.0\tdeinstall\tconfig-files\nhalf\t2\tinstall\thalf-configured\n'
+printf 'unknown\t\tunknown\tnot-installed\n'; exit 1"""
+    with programs(tmp_path, dpkg_query=said):
+        found = {one.name: one for one in answered(Packages, tmp_path, patterns=["curl", "lib*"])}
+    assert found["curl"] == Package("curl", "8.14", False, "installed")
+    assert found["libcuda1"].held
+    assert not found["gone"].installed and not found["half"].installed
+    assert "unknown" not in found
+
+
+def test_packages_are_those_that_dpkg_lists_here() -> None:
+    if not Path("/usr/bin/dpkg-query").exists():
+        pytest.skip("needs dpkg")
+    (dpkg,) = answered(Packages, patterns=["dpkg", "no-such-package-at-all"])
+    listed = subprocess.run(["dpkg", "-s", "dpkg"], capture_output=True, text=True, check=True)
+    assert f"Version: {dpkg.version}\n" in listed.stdout
+    assert dpkg.installed
+
+
+def test_nothing_is_fetched_when_nothing_is_missing() -> None:
+    host = RoleHost()
+    host.install("curl", version="8")
+
+    class Install:
+        @staticmethod
+        def _inner() -> object:
+            assert set(installed_packages(["curl"])) == {"curl"}
+            yield from install_packages(["curl"])
+
+    assert host.run(Install) == []
+
+
+def test_only_what_is_missing_is_installed_after_the_lists_are_fetched() -> None:
+    host = RoleHost()
+    host.install("curl", version="8")
+
+    class Install:
+        @staticmethod
+        def _inner() -> object:
+            yield from install_packages(["curl", "kmod"])
+
+    lists, install = host.run(Install)
+    assert "apt-get update --error-on=any" in lists
+    assert "--no-install-recommends" in install and " kmod" in install and " curl" not in install
+
+
+@pytest.mark.parametrize(
+    ("url", "exceptions", "lines"),
+    [
+        (None, "localhost", []),
+        (
+            "http://user:pw@proxy.lan:3128",
+            "localhost, .lan, 10.0.0.7",
+            [
+                'Acquire::http::Proxy "http://user:pw@proxy.lan:3128";',
+                'Acquire::https::Proxy "http://user:pw@proxy.lan:3128";',
+                'Acquire::http::Proxy::localhost "DIRECT";',
+                'Acquire::https::Proxy::localhost "DIRECT";',
+                'Acquire::http::Proxy::10.0.0.7 "DIRECT";',
+                'Acquire::https::Proxy::10.0.0.7 "DIRECT";',
+            ],
+        ),
+    ],
+)
+def test_the_proxy_becomes_settings_of_apt(
+    url: str | None, exceptions: str, lines: list[str]
+) -> None:
+    said: list[object] = []
+
+    class Settings:
+        @staticmethod
+        def _inner() -> object:
+            said.append(proxy_settings())
+            return iter(())
+
+    RoleHost(data=Data({"proxy_url": url, "proxy_exceptions": exceptions})).run(Settings)
+    text = said[0]
+    assert isinstance(text, str)
+    assert [line for line in text.splitlines() if not line.startswith("//")] == lines
+
+
+@pytest.mark.parametrize("url", ['http://a"; Evil "1', "box.lan:3128", "http://a b", "ftp://x"])
+def test_a_proxy_that_is_no_url_is_refused_without_showing_it(url: str) -> None:
+    said: list[object] = []
+
+    class Settings:
+        @staticmethod
+        def _inner() -> object:
+            said.append(proxy_settings())
+            return iter(())
+
+    RoleHost(data=Data({"proxy_url": url})).run(Settings)
+    assert isinstance(said[0], Refusal)
+    assert url not in said[0].sentence()

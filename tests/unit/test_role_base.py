@@ -1,0 +1,124 @@
+"""The base role: the account, what an interrupted dpkg left, packages, the proxy's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyinfra.facts.server import Groups, Os, Users, Which
+
+from roles.base import operations, packages
+from roles.base.packages import UnfinishedPackages
+from tests.unit.plans import machine
+from tests.unit.role_host import Data, RoleHost, answered, box, programs
+
+# dpkg-query's ${db:Status-Abbrev} and name, as a killed apt-get install leaves them
+LEFT = """printf 'ii \\tcurl\\nhi \\tlibcuda1\\niU \\tdkms\\niF \\tnvidia-kernel-open-dkms\\n'
+printf 'rc \\tgone\\niHR\\tbroken\\niW \\tlibc-bin\\nun \\tnever\\n'"""
+
+
+def account_host(users: dict[str, object], groups: list[str]) -> RoleHost:
+    answers: dict[type, object] = {
+        Users: users,
+        Groups: groups,
+        Os: "Linux",
+        Which: "/usr/sbin/useradd",
+    }
+    return RoleHost(facts=answers)
+
+
+def test_a_fresh_host_gets_a_system_account_without_login() -> None:
+    sent = account_host({}, ["root", "video"]).run(operations.have_account)
+    assert sent[0] == "groupadd -r llama"
+    assert "-s /usr/sbin/nologin" in sent[1] and " -r" in sent[1]
+    assert "-G video" in sent[1], "render is not there, so it is not asked for"
+
+
+def test_an_account_as_wanted_is_left_alone() -> None:
+    user = {
+        "uid": 998, "home": "/var/cache/llama-server", "shell": "/usr/sbin/nologin",
+        "group": "llama", "groups": ["video", "render", "extra"], "comment": "", "password": "!",
+    }  # fmt: skip
+    assert (
+        account_host({"llama": user}, ["llama", "video", "render"]).run(operations.have_account)
+        == []
+    )
+
+
+def test_a_person_called_llama_is_not_made_the_service() -> None:
+    host = account_host({"llama": {"uid": 1000}}, ["llama"])
+    host.run(operations.have_account)
+    assert host.refusal is not None
+    assert "uid 1000" in host.refusal and "Cure: " in host.refusal
+    assert len(host.sent) == 1
+
+
+def test_packages_between_two_states_are_found(tmp_path: Path) -> None:
+    with programs(tmp_path, dpkg_query=LEFT, apt_get="exit 0"):
+        found = answered(UnfinishedPackages, tmp_path)
+    assert set(found) - {"(journal)"} == {"dkms", "nvidia-kernel-open-dkms", "broken", "libc-bin"}
+
+
+def test_broken_dependencies_are_found(tmp_path: Path) -> None:
+    with programs(tmp_path, dpkg_query="printf 'ii \\tcurl\\n'", apt_get="exit 100"):
+        assert "(dependencies)" in answered(UnfinishedPackages, tmp_path)
+
+
+def unfinished_host(*states: tuple[str, ...]) -> RoleHost:
+    answers = iter(states)
+    return RoleHost(facts={UnfinishedPackages: lambda: next(answers)})
+
+
+def test_whole_packages_are_left_alone() -> None:
+    assert unfinished_host(()).run(packages.finish_packages) == []
+
+
+def test_an_interrupted_installation_is_finished() -> None:
+    host = unfinished_host(("dkms",), ())
+    configure, repair = host.run(packages.finish_packages)
+    assert "dpkg --configure -a" in configure
+    assert "apt-get -f install -y" in repair
+    assert host.refusal is None
+
+
+def test_what_cannot_be_finished_is_named() -> None:
+    host = unfinished_host(("dkms", "broken"), ("broken",))
+    host.run(packages.finish_packages)
+    assert host.refusal is not None
+    assert "broken" in host.refusal and "dkms," not in host.refusal
+
+
+def test_the_proxy_s_file_holds_its_password_for_root_alone_and_is_written_once() -> None:
+    host = RoleHost(data=Data({"proxy_url": "http://user:secret@proxy.lan:3128"}))
+    (command,) = host.run(packages.set_proxy)
+    assert "secret" not in command, "it goes to standard input"
+    assert "chmod 0600" in command and "umask 077" in command
+    text = _stdin_of(host)
+    host.files[packages.PROXY_FILE], host.modes[packages.PROXY_FILE] = text, 600
+    assert host.run(packages.set_proxy) == []
+    host.modes[packages.PROXY_FILE] = 644
+    assert len(host.run(packages.set_proxy)) == 1, "readable by all is not as wanted"
+    host.data.values["proxy_url"] = None
+    assert host.run(packages.set_proxy) == [f"rm -f {packages.PROXY_FILE}"]
+
+
+def _stdin_of(host: RoleHost) -> str:
+    assert len(host.stdin) == 1
+    assert 'Proxy "http://user:secret@proxy.lan:3128"' in host.stdin[0]
+    return host.stdin[0]
+
+
+@pytest.mark.parametrize("seconds", [600, 30])
+def test_apt_is_told_how_long_to_wait_once(seconds: int) -> None:
+    host = RoleHost(data=Data({"base_apt_lock_timeout_s": seconds}))
+    host.run(packages.set_apt)
+    assert f'DPkg::Lock::Timeout "{seconds}";' in host.files[packages.SETTINGS]
+    assert host.run(packages.set_apt) == []
+
+
+def test_disks_of_the_user_keep_their_owner_and_mode() -> None:
+    host = box(machine("ryzen"), models_directory="/mnt/disk")
+    host.directories |= {"/mnt/disk"}
+    sent = host.run(operations.have_directories)
+    assert "mkdir -p /opt/llama.cpp" in sent
+    assert not [command for command in sent if "/mnt/disk" in command]
