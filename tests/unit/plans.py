@@ -52,6 +52,16 @@ def gpu(pci: str, id: str, **more: Any) -> dict[str, Any]:
     return {"pci": pci, "id": id, "class": "0x030000", "driver": "nouveau", **more}
 
 
+def row(build: str, cuda: str | None, archs: list[str], glibc: str = "2.35") -> dict[str, Any]:
+    """An asset row of a user."""
+    name = f"mine-{build}-{cuda or 'cpu'}.tar.gz"
+    cudart = f"cudart-{build}-{cuda}.tar.gz" if cuda else None
+    return {
+        "build": build, "asset": name, "cudart": cudart, "cuda": cuda, "archs": archs,
+        "glibc": glibc, "arch": "x86_64",
+    }  # fmt: skip
+
+
 def layers(
     count: int, *, dense: int, experts: int = 0, kv: int = 0, largest: int = 0
 ) -> tuple[LayerShape, ...]:

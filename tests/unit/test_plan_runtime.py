@@ -21,16 +21,8 @@ from tests.unit.plans import (
     plan_on,
     planned,
     refused,
+    row,
 )
-
-
-def row(build: str, cuda: str | None, archs: list[str], glibc: str = "2.35") -> dict[str, Any]:
-    name = f"mine-{build}-{cuda or 'cpu'}.tar.gz"
-    cudart = f"cudart-{build}-{cuda}.tar.gz" if cuda else None
-    return {
-        "build": build, "asset": name, "cudart": cudart, "cuda": cuda, "archs": archs,
-        "glibc": glibc, "arch": "x86_64",
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
