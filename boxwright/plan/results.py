@@ -31,6 +31,8 @@ class DriverPlan:
     `packages` are installed without recommends, `hold` are held, `pin` are (package globs, version
     glob) of the apt preference; `repository` is the distribution folder in NVIDIA's repository
     ("debian13") or None; `headers` names the kernel header package for the report's kernel.
+    `remove` are patterns of installed packages to remove first: those of a driver that does not
+    suit. With "installed", `packages` and the rest are those of the source that has this branch.
     """
 
     branch: str
@@ -53,7 +55,8 @@ class RuntimePlan:
     """The llama.cpp build to have. `cuda` None is a CPU build.
 
     `release` names its directory, `<build>-<cuda|cpu>-<arch>`; `assets` are the files of the
-    upstream release it is made of, in unpacking order; `flag_style` is "load-mode" or "mlock".
+    upstream release it is made of, in unpacking order. `kind` is "release"; a build from source
+    is refused for now.
     """
 
     kind: str
