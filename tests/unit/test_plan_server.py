@@ -204,3 +204,10 @@ def test_ignored_cards_are_hidden_if_cuda_would_count_them(
     made = planned(machine("xeon", gpus=cards), ignore_gpus=(cards[ignored]["pci"],))
     assert made.server is not None, made.refusal
     assert made.server.environment.get("CUDA_VISIBLE_DEVICES") == visible
+
+
+def test_weights_are_not_repacked_where_that_would_leave_them_unlocked() -> None:
+    """Repacked buffers are not locked; with a card weights lie in its pinned buffers instead."""
+    assert "--no-repack" in args(planned("plain"))
+    assert "--no-repack" not in args(planned("plain", server_load_mode="none"))
+    assert "--no-repack" not in args(planned("xeon", qwen35_122b()))
