@@ -50,7 +50,7 @@ def test_each_host_has_its_distributions_archive(os: str, archive: str, suite: s
     assert source["Suites"] == suite
     assert source["URIs"].startswith("http://10.77.7.1:8100/")
     assert files[source["Signed-By"]].startswith("armored ")
-    assert "nvidia" not in "".join(files.values())
+    assert not any(f"{LAB.archive_url}/nvidia" in text for text in files.values())
 
 
 def test_the_mirror_is_this_machines_through_the_labs_proxy() -> None:
@@ -61,6 +61,15 @@ def test_the_mirror_is_this_machines_through_the_labs_proxy() -> None:
     connection = files["/etc/apt/apt.conf.d/80boxwright-lab"]
     assert 'Acquire::http::Proxy "http://10.77.7.1:3142";' in connection
     assert 'Acquire::http::Proxy::10.77.7.1 "DIRECT";' in connection
+
+
+def test_real_drivers_and_headers_lose_against_the_labs() -> None:
+    preferences = guests.guest_sources(LAB, WORLD, "trixie")["/etc/apt/preferences.d/boxwright-lab"]
+    headers, drivers = (fields(stanza) for stanza in preferences.split("\n\n"))
+    assert (headers["Package"], headers["Pin"]) == ("linux-headers-*", "origin 10.77.7.1")
+    assert int(headers["Pin-Priority"]) > 500
+    assert drivers["Pin"] == "origin mirror.example"
+    assert int(drivers["Pin-Priority"]) < 500
 
 
 @pytest.mark.parametrize("upstream", [None, "http://site-proxy.example:3128/"])

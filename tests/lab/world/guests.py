@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.lab.settings import Lab
@@ -59,12 +58,17 @@ def _source(uri: str, suite: str, components: str, keyring: str) -> str:
 
 
 def _connection(lab: Lab) -> dict[str, str]:
-    """The proxy to Debian's archive; and the kernel pretended here has headers only in the lab."""
+    """The proxy to Debian's archive; and what only the lab has, or has instead of that archive."""
     proxy = (
         f'Acquire::http::Proxy "{lab.apt_proxy_url}";\n'
         f'Acquire::http::Proxy::{lab.gateway} "DIRECT";\n'
         'Acquire::Languages "none";\n'
         'Acquire::Check-Valid-Until "false";\n'
     )
-    pins = f"Package: linux-headers-*\nPin: origin {lab.gateway}\nPin-Priority: 990\n"
-    return {str(Path("/etc/apt/apt.conf.d/80boxwright-lab")): proxy, PREFERENCES: pins}
+    # The kernel that is pretended has headers only here; a real driver would find no card.
+    pins = (
+        f"Package: linux-headers-*\nPin: origin {lab.gateway}\nPin-Priority: 990\n\n"
+        "Package: nvidia-* libnvidia-* libcuda1 firmware-nvidia-gsp\n"
+        f"Pin: origin {urlsplit(machine_apt().debian_mirror).hostname}\nPin-Priority: 100\n"
+    )
+    return {"/etc/apt/apt.conf.d/80boxwright-lab": proxy, PREFERENCES: pins}
