@@ -5,8 +5,15 @@ from __future__ import annotations
 from boxwright.catalog.catalog import NVIDIA, VENDORS, Catalog, GpuKind
 from boxwright.catalog.errors import CatalogError
 from boxwright.catalog.load import load, load_with
-from boxwright.catalog.types import (
+from boxwright.catalog.software import (
     AssetRow,
+    FlagChange,
+    LlamaCpp,
+    ModelFileRow,
+    ModelRow,
+    QuantRow,
+)
+from boxwright.catalog.types import (
     Branch,
     Card,
     CardRule,
@@ -14,12 +21,7 @@ from boxwright.catalog.types import (
     Distribution,
     DriverPackages,
     DriverSource,
-    FlagChange,
-    LlamaCpp,
-    ModelFileRow,
-    ModelRow,
     ProcessorMemory,
-    QuantRow,
     SpeedConstants,
     Toolkit,
 )

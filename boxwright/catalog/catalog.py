@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from boxwright.catalog.software import AssetRow, FlagChange, LlamaCpp, ModelRow
 from boxwright.catalog.types import (
-    AssetRow,
     Branch,
     Card,
     CardRule,
     ChipRange,
     Distribution,
-    FlagChange,
-    LlamaCpp,
-    ModelRow,
     SpeedConstants,
     Toolkit,
 )

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from boxwright.catalog import types
+from boxwright.catalog import software, types
 from boxwright.catalog.catalog import Catalog
 from boxwright.catalog.errors import CatalogError
 from boxwright.catalog.rows import asset_row, model_row
@@ -36,7 +36,7 @@ def load() -> Catalog:
         branches={one.branch: one for one in branches},
         distributions=_many(types.Distribution, drivers["distributions"], "drivers.yaml"),
         toolkits={one.version: one for one in toolkits},
-        llama=_one(types.LlamaCpp, llama, "llama_cpp.yaml"),
+        llama=_one(software.LlamaCpp, llama, "llama_cpp.yaml"),
         models={name: model_row(name, row) for name, row in models["models"].items()},
         speed=_one(types.SpeedConstants, _read("speed.yaml"), "speed.yaml"),
     )

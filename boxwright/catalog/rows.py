@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from boxwright.catalog.errors import CatalogError
-from boxwright.catalog.types import AssetRow, ModelRow
+from boxwright.catalog.software import AssetRow, ModelRow
 
 ASSET_KEYS = frozenset(AssetRow.__dataclass_fields__)
 T = TypeVar("T")
