@@ -6,6 +6,7 @@ the first time.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from pathlib import Path
@@ -15,15 +16,20 @@ from tests.lab.hosts import HostSpec
 from tests.lab.settings import Lab
 
 PLACE = "/var/cache/mesa-shaders"
-UNPACK = (
-    f"[ -d {PLACE} ] || {{ sudo mkdir -p {PLACE}.part && sudo tar -xf - -C {PLACE}.part && "
-    f"sudo chmod 0777 {PLACE}.part && sudo mv {PLACE}.part {PLACE}; }}"
-)
+UNPACK = """
+[ -e {place}/.{digest} ] || {{
+    sudo rm -rf {place}.part && sudo mkdir -p {place}.part && sudo tar -xf - -C {place}.part &&
+    sudo chmod 0777 {place}.part && sudo touch {place}.part/.{digest} &&
+    sudo rm -rf {place} && sudo mv {place}.part {place}
+}}
+"""
 
 
 def hand_over(lab: Lab, spec: HostSpec, source: Path) -> None:
-    """Copy the compiled shaders to a running host unless it has them."""
-    access.run(lab, spec.name, UNPACK, stdin=_packed(source))
+    """Copy the compiled shaders to a running host unless it was given these very ones."""
+    packed = _packed(source)
+    digest = hashlib.sha256(packed).hexdigest()[:16]
+    access.run(lab, spec.name, UNPACK.format(place=PLACE, digest=digest), stdin=packed)
 
 
 def _packed(source: Path) -> bytes:

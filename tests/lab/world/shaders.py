@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.lab.hardware.cpu import CpuShape
+from tests.lab.hosts import HOSTS
 from tests.lab.world import releases
 from tests.lab.world.build import World
 from tests.lab.world.cache import locked, made, recipe_of
@@ -33,6 +35,16 @@ def warm(root: Path, world: World) -> Path:
     return directory
 
 
+def shape_of_hosts() -> CpuShape:
+    """A processor with as many CPUs as every host with a GPU shows.
+
+    Mesa hashes that number into each key of its cache: compiled where another number shows, the
+    shaders would be found by no host.
+    """
+    (shape,) = {len(spec.cpu.cpus): spec.cpu for spec in HOSTS if spec.cards and spec.cpu}.values()
+    return shape
+
+
 def _recipe(root: Path) -> str:
     libraries = root / releases.SID_LIBRARIES
     drivers = sorted({path.resolve() for glob in DRIVER_GLOBS for path in libraries.glob(glob)})
@@ -41,6 +53,7 @@ def _recipe(root: Path) -> str:
     )
     return recipe_of(
         " ".join(sorted(flags.split())),
+        f"{len(shape_of_hosts().cpus)} CPUs",
         *(f"{path.name} {path.stat().st_size}" for path in drivers),
         recipe_of(Path(__file__).with_name("warmup.py")),
     )

@@ -20,8 +20,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.hardware.topology import write_cpu
 from tests.lab.world import models, releases
 from tests.lab.world.build import World
+from tests.lab.world.shaders import shape_of_hosts
 
 PORT = 18080
 START_TIMEOUT_S = 300.0
@@ -72,6 +74,8 @@ def _warm_up(root: Path, cache: Path, target: Path) -> None:
     ):  # fmt: skip
         (guest / place).mkdir(exist_ok=True)
         _mount("--rbind", source, str(guest / place))
+    write_cpu(target / "cpu", shape_of_hosts())
+    _mount("--bind", str(target / "cpu"), str(guest / "sys/devices/system/cpu"))
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for build in {run.build for run in runs()}:
         with tarfile.open(world.release_directory(build) / releases.asset_name(build, "12.8")) as t:
@@ -79,7 +83,7 @@ def _warm_up(root: Path, cache: Path, target: Path) -> None:
     for run in runs():
         _serve_once(guest, run)
     subprocess.run(["umount", "--recursive", str(guest)], check=True)
-    for folder in ("upper", "work", "guest"):
+    for folder in ("upper", "work", "guest", "cpu"):
         subprocess.run(["rm", "-rf", str(target / folder)], check=True)
 
 
