@@ -62,7 +62,7 @@ lab_hosts = [
     ),
     _host(
         "pro6000",
-        model="gemma-3-270m",
+        model="tiny-moe",
         server_environment={**_shaders, "GGML_VK_VISIBLE_DEVICES": "0"},
     ),
     _host("plain", model="gemma-3-270m", runtime_build=_oldest_build),

@@ -54,7 +54,6 @@ def runs() -> list[Run]:
     return [
         Run(build, models.TINY_MOE, "0,0", ("--cpu-moe",)),
         Run(build, models.TINY_MOE, "0"),
-        Run(build, models.GEMMA, "0"),
     ]
 
 
