@@ -13,8 +13,10 @@ from boxwright.facts import ServiceState
 from boxwright.plan.results import Refusal
 
 TOLERANCE = 0.02
+ROUNDING_MIB = 1  # the plan's figure is rounded up: 70 KiB of embeddings are planned as 1 MiB
+ROUNDED_UP_MIB = 1  # a plan's figures are whole MiB; with everything on the GPU it is all there is
 FAILED_MLOCK = re.compile(r"failed to mlock.*", re.IGNORECASE)
-CAPABILITY_DROPIN = r'server_dropins = {"memlock": "[Service]\nAmbientCapabilities=CAP_IPC_LOCK\n"}'
+CAPABILITY_DROPIN = "server_dropins with the lines [Service] and AmbientCapabilities=CAP_IPC_LOCK"
 
 
 def wants_lock(args: tuple[str, ...]) -> bool:
@@ -37,9 +39,9 @@ def resident_mib(service: ServiceState) -> float:
 
 
 def residence(service: ServiceState, need_mib: int, journal: Iterable[str]) -> Refusal | None:
-    """None if at least `need_mib` (less 2 %) are resident, else the reason and the cure."""
+    """None if at least `need_mib` (less 2 %, or 1 MiB) are resident, else reason and cure."""
     found_mib = resident_mib(service)
-    if found_mib >= need_mib * (1 - TOLERANCE):
+    if found_mib >= need_mib - max(need_mib * TOLERANCE, ROUNDED_UP_MIB):
         return None
     said = next((m.group(0) for m in map(FAILED_MLOCK.search, reversed([*journal])) if m), None)
     why = [f"limit of locked memory {_limit(service.memlock_limit)}"]
@@ -56,7 +58,7 @@ def residence(service: ServiceState, need_mib: int, journal: Iterable[str]) -> R
             reason,
             "the unit asks for LimitMEMLOCK=infinity, which this system does not grant (a"
             " container whose limit is lower); raise the limit outside, or give the service"
-            f" CAP_IPC_LOCK: {CAPABILITY_DROPIN}",
+            f" CAP_IPC_LOCK by {CAPABILITY_DROPIN}",
         )
     return Refusal(
         reason,
