@@ -233,6 +233,14 @@ def test_whether_locking_is_asked_for(args: tuple[str, ...], locks: bool) -> Non
 def test_two_percent_less_than_planned_is_still_resident() -> None:
     assert residence(SERVICE, 102, ()) is None
     assert residence(SERVICE, 103, ()) is not None
+    # a model wholly on the GPU leaves 0.1 MiB here, which a plan rounds up to 1
+    assert residence(replace(SERVICE, vm_lck_mib=0.0, vm_pin_mib=0.0), 1, ()) is None
+    assert residence(replace(SERVICE, vm_lck_mib=0.0, vm_pin_mib=0.0), 2, ()) is not None
+
+
+def test_rounding_to_a_whole_mib_is_no_lack() -> None:
+    assert residence(replace(SERVICE, vm_lck_mib=0.1), 1, ()) is None
+    assert residence(replace(SERVICE, vm_lck_mib=0.1), 2, ()) is not None
 
 
 def test_memory_that_cuda_pinned_counts() -> None:
