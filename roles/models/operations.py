@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 from pyinfra.api import QuoteString, StringCommand
 from pyinfra.api.command import PyinfraCommand
@@ -34,7 +35,6 @@ from boxwright.operation import (
     write_whole,
 )
 from boxwright.plan.results import ModelPlan, Refusal
-from boxwright.shapes import ModelShape
 from roles.models.state import (
     WantedFile,
     candidates,
@@ -53,11 +53,11 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Job:
-    """The model to have, resolved, and the directory under which all models lie."""
+    """The model to have, resolved; `shape` as JSON, and the directory under which models lie."""
 
     model: ModelPlan
     commit: str
-    shape: ModelShape
+    shape: dict[str, Any]
     files: tuple[WantedFile, ...]
     models_directory: str
 
@@ -76,7 +76,7 @@ def job_for_host() -> Job | Refusal:
         return resolved
     files = wanted_files(plan.model, resolved.files)
     directory = wanted_for_host().models_directory
-    return Job(plan.model, resolved.commit, resolved.shape, files, directory)
+    return Job(plan.model, resolved.commit, resolved.shape.to_json(), files, directory)
 
 
 @operation

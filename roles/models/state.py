@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from boxwright.facts import ModelsState, PresentFile
 from boxwright.plan.results import ModelFile, ModelPlan
-from boxwright.shapes import ModelShape
 
 SCHEMA = "boxwright.model/1"
 
@@ -112,7 +111,7 @@ def missing_bytes(state: ModelsState, wanted: Iterable[WantedFile]) -> int:
 
 def stamp_of(
     model: ModelPlan, commit: str, wanted: Iterable[WantedFile], state: ModelsState,
-    shape: ModelShape,
+    shape: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """The stamp, written last: what lies there, from where, and its shape for the planner."""
     files = []
@@ -129,7 +128,7 @@ def stamp_of(
         "repository": model.repository,
         "commit": commit,
         "files": files,
-        "shape": shape.to_json(),
+        "shape": shape,
     }
 
 
