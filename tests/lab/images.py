@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import shutil
 import subprocess
@@ -11,9 +10,7 @@ from pathlib import Path
 
 from tests.lab.settings import CACHE_ROOT
 from tests.lab.state import LabError, locked
-from tests.lab.world import fetch
-
-machine_apt = functools.cache(fetch.machine_apt)
+from tests.lab.world.fetch import machine_apt
 
 MINIMAL = (
     "systemd",

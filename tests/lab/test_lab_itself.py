@@ -15,55 +15,21 @@ import pytest
 
 from tests.lab import boot, lifecycle, network
 from tests.lab.conftest import RunningLab, brought_up, say
+from tests.lab.expected import GIB_IN_MIB, expect_xeon, lscpu
 from tests.lab.hosts import HOSTS
 from tests.lab.settings import Lab
 from tests.lab.state import LabError, Record, stop, strays
+from tests.lab.world.shaders import shape_of_hosts
 
 pytestmark = pytest.mark.lab
 
 OWN_LAB = Lab(name="itself", number=201)
-GIB_IN_MIB = 1024
 
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[RunningLab]:
     with brought_up(OWN_LAB) as running:
         yield running
-
-
-def lscpu(own: RunningLab, host: str) -> dict[str, str]:
-    rows = json.loads(own.run(host, "LC_ALL=C lscpu --json"))["lscpu"]
-    return {row["field"].rstrip(":"): row["data"] for row in flat(rows)}
-
-
-def flat(rows: list[dict[str, object]]) -> Iterator[dict[str, str]]:
-    """lscpu nests its rows in some versions and not in others."""
-    for row in rows:
-        yield row  # type: ignore[misc]
-        yield from flat(row.get("children", []))  # type: ignore[arg-type]
-
-
-def expect_xeon(own: RunningLab) -> None:
-    cpu = lscpu(own, "xeon")
-    assert cpu["Model name"] == "Intel(R) Xeon(R) CPU E5-2698 v4 @ 2.20GHz"
-    assert (cpu["Socket(s)"], cpu["Core(s) per socket"], cpu["Thread(s) per core"]) == (
-        ("2", "1", "2")
-    )
-    assert (cpu["NUMA node0 CPU(s)"], cpu["NUMA node1 CPU(s)"]) == ("0,2", "1,3")
-    cards = [line for line in own.run("xeon", "lspci -Dnn").splitlines() if "[10de:" in line]
-    assert [line.split()[0] for line in cards] == [
-        "0000:03:00.0",
-        "0000:03:00.1",
-        "0000:82:00.0",
-        "0000:82:00.1",
-    ]
-    assert "VGA compatible controller [0300]" in cards[0]
-    assert "[Quadro P5000] [10de:1bb0]" in cards[0]
-    assert "Audio device [0403]" in cards[1]
-    total = int(own.run("xeon", "free -m | awk '/^Mem/{print $2}'"))
-    assert 125 * GIB_IN_MIB < total < 128 * GIB_IN_MIB
-    assert own.run("xeon", "cat /proc/sys/kernel/osrelease") == "6.8.0-60-generic\n"
-    assert own.run("xeon", "systemctl is-system-running") == "running\n"
 
 
 def test_xeon_shows_two_sockets_and_two_cards(own: RunningLab) -> None:
@@ -104,6 +70,16 @@ def test_the_firmware_tells_the_memory_modules(own: RunningLab) -> None:
     assert modules.count("Size: 48 GB") == modules.count("Type: DDR5") == 4
     assert modules.count("Configured Memory Speed: 5600 MT/s") == 4
     assert "broken" not in modules.lower()
+
+
+def test_hosts_with_a_card_have_the_shaders_compiled_for_as_many_cpus(own: RunningLab) -> None:
+    """Mesa's keys hold the number of CPUs: with another one each start compiles for minutes."""
+    for host in ("xeon", "ryzen", "pro6000"):
+        assert own.run(host, "getconf _NPROCESSORS_ONLN") == f"{len(shape_of_hosts().cpus)}\n"
+        found = own.run(host, "find /var/cache/mesa-shaders -name mesa_cache.db -size +100k")
+        assert found.count("\n") == 1
+        assert own.run(host, "stat -c %a /var/cache/mesa-shaders") == "777\n"
+    assert own.run("plain", "ls /var/cache").count("mesa-shaders") == 0
 
 
 def test_logins_are_as_told(own: RunningLab) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,6 +36,7 @@ class MachineApt:
         return None
 
 
+@cache
 def machine_apt() -> MachineApt:
     """Read this machine's apt: its Debian mirror (or Debian's redirector), and how it connects."""
     dump = _run(["apt-config", "dump", "--no-empty"]).splitlines()
