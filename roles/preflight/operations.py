@@ -160,8 +160,10 @@ def port_is_free() -> Commands:
     """The server's port is free, or our own service has it."""
     port = wanted_for_host().server_port
     service = host.get_fact(Service, unit=UNIT, port=port)
-    if service.port_owner is not None and service.port_owner[0] != service.main_pid:
-        pid, command = service.port_owner
+    owner = service.port_owner
+    # pid 0 is an owner we may not see; a service that does not run has main pid 0
+    if owner is not None and (owner.pid != service.main_pid or owner.pid == 0):
+        pid, command = owner
         yield from refuse(
             Refusal(
                 f"port {port} is held by {command} (pid {pid}), needed is a free port",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
@@ -72,9 +73,9 @@ class Reach(FactBase[ReachAnswer | None]):
         )  # fmt: skip
 
     def process(self, output: list[str]) -> ReachAnswer:
-        """The last line that is a fault, if it did not succeed."""
+        """The last attempt's fault: what apt says below its `Err:` line, else its last line."""
         lines = [line.strip() for line in output if line.strip()]
-        faults = [line for line in lines if line.startswith(("E:", "Err:"))]
         if lines and lines[-1] == "reached":
             return ReachAnswer(reached=True)
-        return ReachAnswer(False, (faults or lines or ["no answer"])[-1])
+        told = [below for line, below in pairwise(lines) if line.startswith("Err:")]
+        return ReachAnswer(False, (told or lines or ["no answer"])[-1])

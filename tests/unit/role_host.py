@@ -188,7 +188,7 @@ def _matches(package: Package, patterns: list[str]) -> bool:
     return any(fnmatchcase(package.name, pattern) for pattern in patterns)
 
 
-def answered(kind: Any, directory: Path | None = None, **arguments: Any) -> Any:
+def answered(kind: Any, directory: Path | None = None, stdin: str = "", **arguments: Any) -> Any:
     """A fact's real command run by this machine's sh, its output read by the fact.
 
     Programs in `directory` are found before the machine's own.
@@ -197,7 +197,7 @@ def answered(kind: Any, directory: Path | None = None, **arguments: Any) -> Any:
     text = command if isinstance(command, str) else command.get_raw_value()
     path = f"{directory}:/usr/sbin:/usr/bin:/sbin:/bin" if directory else "/usr/sbin:/usr/bin:/bin"
     done = subprocess.run(
-        ["sh", "-c", text], env={"PATH": path}, stdin=subprocess.DEVNULL,
+        ["sh", "-c", text], env={"PATH": path}, input=stdin,
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"the fact would fail its host: {done.stderr}"
