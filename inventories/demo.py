@@ -13,6 +13,8 @@ _addresses = {_host["host"]: _host for _host in _lab["hosts"]}
 
 _oldest_build = min((_build["build"] for _build in _lab["builds"]), key=lambda name: int(name[1:]))
 
+_AS_IT_IS = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+
 # A host is a container without CAP_SYS_RESOURCE: only CAP_IPC_LOCK lets mlock take effect there.
 # Mesa uses a cache of shaders only where it may write.
 _DROPIN = """\
@@ -65,5 +67,11 @@ lab_hosts = [
         model="tiny-moe",
         server_environment={**_shaders, "GGML_VK_VISIBLE_DEVICES": "0"},
     ),
-    _host("plain", model="gemma-3-270m", runtime_build=_oldest_build),
+    _host(
+        "plain",
+        model="gemma-3-270m",
+        runtime_build=_oldest_build,
+        # a base model knows no chat: it continues what is said
+        server_extra_args=("--chat-template", _AS_IT_IS),
+    ),
 ]
