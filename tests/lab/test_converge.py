@@ -64,7 +64,7 @@ def test_the_service_runs_as_its_own_user_and_is_enabled(
     assert service.is_running and service.is_enabled
     (server,) = [p for p in host.process.filter(user="llama") if "llama" in p.args]
     assert server.user == "llama"
-    assert host.socket("tcp://8080").is_listening
+    assert host.socket("tcp://0.0.0.0:8080").is_listening
     assert host.file("/opt/llama.cpp/current").is_symlink
 
 
