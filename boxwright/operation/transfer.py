@@ -215,9 +215,7 @@ def size_text(size_bytes: int) -> str:
     return f"{size_bytes / MIB:.0f} MiB"
 
 
-def _log_progress(
-    item: Download, ask: Ask, now_bytes: int, last_bytes: int, took_s: float
-) -> None:
+def _log_progress(item: Download, ask: Ask, now_bytes: int, last_bytes: int, took_s: float) -> None:
     share = now_bytes / item.size_bytes if item.size_bytes else 1.0
     text = f"{item.name}: {share:.0%} of {size_text(item.size_bytes)}"
     if now_bytes > last_bytes and took_s > 0:
