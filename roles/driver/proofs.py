@@ -16,8 +16,8 @@ from boxwright.operation import (
     wanted_for_host,
 )
 from boxwright.plan.results import DriverPlan, Refusal
-from roles.driver.kernel import KernelReport
 from roles.driver.planned import planned_driver
+from roles.driver.state import KernelReport
 
 NVIDIA_VENDOR = "10de:"
 PASSED_THROUGH = ("vfio-pci", "pci-stub", "xen-pciback")  # a card that is a virtual machine's

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +14,9 @@ from pyinfra.facts.files import FileContents
 
 from boxwright.machine import Machine
 from roles.driver import kernel, operations, proofs
-from roles.driver.kernel import BuildReport, KernelReport, Nouveau, NouveauState
 from roles.driver.operations import Candidates
 from roles.driver.proofs import NvidiaSmi, ToolAnswer, sysfs_address
+from roles.driver.state import BuildReport, KernelReport, Nouveau, NouveauState
 from tests.unit.plans import machine
 from tests.unit.role_host import RoleHost, box
 
@@ -319,3 +323,29 @@ def test_nvidia_smi_s_answer_is_read_as_it_prints_it() -> None:
 )
 def test_eight_digit_domains_become_the_kernel_s(bus_id: str, sysfs: str) -> None:
     assert sysfs_address(bus_id) == sysfs
+
+
+def test_nouveau_s_state_is_read_from_files_with_their_times(tmp_path: Path) -> None:
+    """The fact's real command, its directories and the initramfs moved into a tree of the test."""
+    modprobe, boot = tmp_path / "modprobe.d", tmp_path / "boot"
+    modprobe.mkdir()
+    boot.mkdir()
+    text = Nouveau().command(kernel="6.1").get_raw_value()
+    text = text.replace("/etc/modprobe.d", str(modprobe)).replace("/boot", str(boot))
+    text = re.sub(r"(/run|/usr/local/lib|/usr/lib)/modprobe\.d", str(tmp_path / "none"), text)
+
+    def read() -> NouveauState:
+        done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True)
+        found = Nouveau().process(done.stdout.splitlines())
+        return replace(found, loaded=False)  # this machine's own matter
+
+    assert read() == NouveauState()
+    (modprobe / "a.conf").write_text("# blacklist nouveau\noptions nouveau modeset=0\n")
+    assert not read().off
+    (modprobe / "b.conf").write_text("blacklist  nouveau\n")
+    assert read() == NouveauState(off=True)
+    (boot / "initrd.img-6.1").write_text("")
+    os.utime(boot / "initrd.img-6.1", (1, 1))
+    assert read() == NouveauState(off=True, stale_initramfs=True)
+    os.utime(modprobe / "b.conf", (0, 0))
+    assert read() == NouveauState(off=True)
