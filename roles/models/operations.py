@@ -6,35 +6,24 @@ Weights are fetched by curl on the host; why not aria2 is told in `boxwright.ope
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any
 
-from pyinfra.api import QuoteString, StringCommand
-from pyinfra.api.command import PyinfraCommand
-from pyinfra.context import host
-
-from boxwright.facts import Models, ModelsState
 from boxwright.operation import (
-    Ask,
     Commands,
     Download,
     endpoints_for_host,
     fetch,
-    hashing_timeout_s,
     machine_of_host,
-    model_for_host,
     no_room,
     noop,
     operation,
     option,
-    plan_for_host,
     refuse,
     size_text,
-    wanted_for_host,
     write_whole,
 )
-from boxwright.plan.results import ModelPlan, Refusal
+from boxwright.plan.results import Refusal
+from roles.models.adopt import adopt
+from roles.models.job import Job, job_for_host
 from roles.models.state import (
     WantedFile,
     candidates,
@@ -44,39 +33,9 @@ from roles.models.state import (
     present_at,
     settled,
     stamp_of,
-    wanted_files,
 )
 
-Steps = Generator[PyinfraCommand, None, Refusal | None]
 MIB = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Job:
-    """The model to have, resolved; `shape` as JSON, and the directory under which models lie."""
-
-    model: ModelPlan
-    commit: str
-    shape: dict[str, Any]
-    files: tuple[WantedFile, ...]
-    models_directory: str
-
-    def state(self) -> ModelsState:
-        """What is on the model disk at this moment."""
-        return host.get_fact(Models, directory=self.models_directory)
-
-
-def job_for_host() -> Job | Refusal:
-    """The model this host is to have, or why it can have none."""
-    plan = plan_for_host()
-    if plan.refusal is not None or plan.model is None:
-        return plan.refusal or Refusal("no model is planned", "report this")
-    resolved = model_for_host()
-    if isinstance(resolved, Refusal):
-        return resolved
-    files = wanted_files(plan.model, resolved.files)
-    directory = wanted_for_host().models_directory
-    return Job(plan.model, resolved.commit, resolved.shape.to_json(), files, directory)
 
 
 @operation
@@ -92,7 +51,7 @@ def adopt_files() -> Commands:
         return
     adopted = False
     for file in job.files:
-        failed = yield from _adopt(state, job, file)
+        failed = yield from adopt(state, job, file)
         if failed is not None:
             yield from refuse(failed)
             return
@@ -179,54 +138,6 @@ def prove_files() -> Commands:
             f" {named} missing or changed",
             "run deploy/all.py: what is there is checked again, what is missing is fetched",
         )
-    )
-
-
-def _adopt(state: ModelsState, job: Job, file: WantedFile) -> Steps:
-    present = present_at(state, file.path)
-    if present is not None and present.size_bytes < file.size_bytes:
-        # somebody's unfinished download: it goes on from there, and its sum is checked at the end
-        if present_at(state, file.part) is None:
-            yield StringCommand("mv -T", QuoteString(file.path), QuoteString(file.part))
-            return None
-        return _wrong_file(file, f"{present.size_bytes} bytes", f"{file.size_bytes} bytes")
-    if present is not None and checked_before(state, job.model, file):
-        return None
-    if present is not None:
-        found = yield from _sha256(file, file.path)
-        if found != file.sha256:
-            return _wrong_file(file, f"sha256 {found or 'unknown'}", f"sha256 {file.sha256}")
-        yield StringCommand("chmod a+r", QuoteString(file.path))
-        return None
-    for path in candidates(state, file):
-        found = yield from _sha256(file, path)
-        if found != file.sha256:
-            host.log(f"{path} is another file: sha256 {found or 'unknown'}")
-            continue
-        # a second name, not a copy: the first stays where its owner put it; another file system
-        # below the models directory cannot give one, then the file is fetched
-        target = QuoteString(file.path)
-        link = Ask(
-            "umask 022 && mkdir -p", QuoteString(job.model.directory), "&& chmod a+r",
-            QuoteString(path), "&& ln", QuoteString(path), target,
-        )  # fmt: skip
-        yield link
-        if link.succeeded:
-            return None
-    return None
-
-
-def _sha256(file: WantedFile, path: str) -> Generator[PyinfraCommand, None, str]:
-    host.log(f"{path}: checking the sha256 of {size_text(file.size_bytes)}")
-    ask = Ask("sha256sum <", QuoteString(path), _timeout=hashing_timeout_s(file.size_bytes))
-    yield ask
-    return ask.last_line.split(" ")[0]
-
-
-def _wrong_file(file: WantedFile, found: str, needed: str) -> Refusal:
-    return Refusal(
-        f"{file.path} has {found}, needed {needed}",
-        "move that file away (it is not deleted, in case it is wanted), then run again",
     )
 
 
