@@ -12,6 +12,7 @@ from pyinfra.context import host
 from boxwright import catalog, facts, plan, supply
 from boxwright.machine import Machine
 from boxwright.operation.options import endpoints_for_host, option
+from boxwright.operation.recent import recently
 from boxwright.plan.results import Plan, Refusal, RuntimePlan
 from boxwright.plan.wanted import Wanted, WantedError, wanted_from
 
@@ -25,7 +26,7 @@ def wanted_for_host() -> Wanted:
 
 def machine_of_host() -> Machine:
     """The machine report of this moment."""
-    return host.get_fact(facts.Machine)
+    return recently(facts.Machine)
 
 
 def model_for_host() -> supply.ResolvedModel | Refusal:
@@ -38,7 +39,7 @@ def model_for_host() -> supply.ResolvedModel | Refusal:
     chosen = plan.choose_model(known_catalog, wanted)
     if isinstance(chosen, Refusal):
         return chosen
-    stamps = host.get_fact(facts.Models, directory=wanted.models_directory)
+    stamps = recently(facts.Models, directory=wanted.models_directory)
     found = supply.model_from_stamp(chosen, stamps) or supply.model_from_hub(
         chosen, endpoints_for_host()
     )
@@ -56,8 +57,8 @@ def plan_for_host() -> Plan:
     chosen = plan.choose_model(known_catalog, wanted)
     if isinstance(chosen, Refusal):
         return Plan(refusal=chosen)
-    stamps = host.get_fact(facts.Models, directory=wanted.models_directory)
-    releases = host.get_fact(facts.Releases, directory=wanted.runtime_directory)
+    stamps = recently(facts.Models, directory=wanted.models_directory)
+    releases = recently(facts.Releases, directory=wanted.runtime_directory)
     model = supply.model_from_stamp(chosen, stamps) or supply.model_from_hub(
         chosen, endpoints_for_host()
     )

@@ -14,6 +14,7 @@ from pyinfra.api.operation import PyinfraOperation
 from pyinfra.context import host
 
 from boxwright.operation.lock import take_lock
+from boxwright.operation.recent import forget
 from boxwright.plan.results import Refusal
 
 P = ParamSpec("P")
@@ -56,6 +57,7 @@ def _guarded(body: Generator[PyinfraCommand | str, None, None], label: str) -> C
     locked = False
     try:
         for command in body:
+            forget(host.name)
             made = StringCommand(command.strip()) if isinstance(command, str) else command
             if not locked and not isinstance(made, RefusalCommand):
                 locked = True
@@ -73,7 +75,8 @@ def operation(
     """Make a generator of commands an operation of ours.
 
     What it adds to pyinfra's own decorator: the host lock is taken with the first command that is
-    really sent (a converged host takes none), and no exception leaves the body.
+    really sent (a converged host takes none), what was known of the host is forgotten with each
+    command, and no exception leaves the body.
     """
 
     @wraps(body)

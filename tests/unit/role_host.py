@@ -25,6 +25,7 @@ from boxwright import facts
 from boxwright.facts.models import StampedFile
 from boxwright.machine import Machine
 from boxwright.operation import Ask, Package, Packages
+from boxwright.operation.recent import forget
 from tests.unit.plans import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,6 +82,9 @@ class RoleHost:
     print_prefix: str = "[box] "
     current_op_global_arguments: dict[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        forget(self.name)  # a host of this name in the test before was another one
+
     def get_fact(self, kind: type, *, path: str = "", **arguments: Any) -> Any:
         given = {key: value for key, value in arguments.items() if not key.startswith("_")}
         if path:
@@ -129,6 +133,7 @@ class RoleHost:
     def run(self, operation: Any) -> list[str]:
         """Drive one operation to its end or its first failing command; the commands it sent."""
         before = len(self.sent)
+        forget(self.name)
         state = SimpleNamespace(cwd=str(ROOT), config=SimpleNamespace(DIFF=False), inventory=None)
         with ctx_state.use(state), ctx_host.use(self):
             for command in operation._inner():
