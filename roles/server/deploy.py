@@ -13,6 +13,7 @@ def serve() -> None:
     operations.write_unit(name="Write the unit and its drop-ins")
     operations.start_service(name="Start the service if what runs is stale")
     answers.wait_until_healthy(name="Wait until the server is healthy")
+    proofs.prove_key(name="Prove that the key is the service's alone")
     proofs.prove_service(name="Prove that the service runs what is planned")
     proofs.prove_residence(name="Prove that the weights are resident")
     answers.record_decode(name="Measure one completion")
@@ -21,5 +22,6 @@ def serve() -> None:
 @deploy("Server", data_defaults=DEFAULTS)
 def verify() -> None:
     """Prove the service; change nothing."""
+    proofs.prove_key(name="Prove that the key is the service's alone")
     proofs.prove_service(name="Prove that the service runs what is planned")
     proofs.prove_residence(name="Prove that the weights are resident")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from io import StringIO
-from typing import Any
 
 from pyinfra.api import QuoteString, StringCommand
 from pyinfra.context import host
-from pyinfra.facts.files import File, Sha256File
 from pyinfra.facts.server import Command
 from pyinfra.operations import files
 
@@ -44,17 +42,11 @@ def write_api_key() -> Commands:
     if isinstance(wish, Refusal):
         yield from refuse(wish)
         return
-    known: Any = host.get_fact(File, path=KEY_PATH)
-    if wish.key is None:
-        if known:
-            yield StringCommand("rm -f --", KEY_PATH)
-        else:
-            noop("no key is wanted and none is there")
-        return
-    owned = known and f"{known['user']}:{known['group']}" == KEY_OWNER
-    same_mode = owned and int(known["mode"]) == int(KEY_MODE)
-    if same_mode and host.get_fact(Sha256File, path=KEY_PATH) == wish.key.sha256:
+    if wish.key_is_there():
         noop("the key is as wanted")
+        return
+    if wish.key is None:
+        yield StringCommand("rm -f --", KEY_PATH)
         return
     yield StringCommand("install -d -m 0755 /etc/boxwright")
     yield write_whole(KEY_PATH, wish.key.text, owner=KEY_OWNER, mode=KEY_MODE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from boxwright.operation import Commands, noop, operation, refuse
 from boxwright.plan.results import Refusal
+from roles.server.key import KEY_MODE, KEY_OWNER, KEY_PATH
 from roles.server.residence import residence, resident_mib, wants_lock
 from roles.server.unit import UNIT
 from roles.server.wanted import healthy, journal_of_this_start, wish_for_host
@@ -32,6 +33,21 @@ def prove_service() -> Commands:
         yield from refuse(Refusal(f"{UNIT} is {'; '.join(faults)}", "run deploy/all.py"))
         return
     noop("the service runs what is planned")
+
+
+@operation
+def prove_key() -> Commands:
+    """The key file is the wanted one, and nobody but root and the service can read it."""
+    wish = wish_for_host()
+    if isinstance(wish, Refusal):
+        yield from refuse(wish)
+        return
+    if not wish.key_is_there():
+        needed = f"{KEY_OWNER} {KEY_MODE}" if wish.key else "none, since no key is wanted"
+        fault = f"{KEY_PATH} is not the key file that is wanted, needed {needed}"
+        yield from refuse(Refusal(fault, "run deploy/all.py"))
+        return
+    noop("the key is as wanted")
 
 
 @operation

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pyinfra.context import host
+from pyinfra.facts.files import File, Sha256File
 from pyinfra.facts.server import Command
 
 from boxwright.facts import Service, ServiceState
@@ -12,7 +14,7 @@ from boxwright.operation import model_for_host, option, plan_for_host, wanted_fo
 from boxwright.plan.results import ModelPlan, Plan, Refusal, ServerPlan
 from roles.server.decode import Identity
 from roles.server.health import ask_host, telling_line
-from roles.server.key import ApiKey, read_key
+from roles.server.key import KEY_MODE, KEY_OWNER, KEY_PATH, ApiKey, read_key
 from roles.server.unit import UNIT, Settings, config_digest, rendered_unit, template_text
 
 JOURNAL_LINES = 300
@@ -38,6 +40,16 @@ class Wish:
     def service(self) -> ServiceState:
         """The service as it is at this moment."""
         return host.get_fact(Service, unit=UNIT, port=self.server.port)
+
+    def key_is_there(self) -> bool:
+        """Whether the host's key file is as wanted: its text, owner and mode, or no file at all."""
+        known: Any = host.get_fact(File, path=KEY_PATH)
+        if self.key is None or not known:
+            return self.key is None and not known
+        owned = f"{known['user']}:{known['group']}" == KEY_OWNER
+        if not owned or int(known["mode"]) != int(KEY_MODE):
+            return False
+        return bool(host.get_fact(Sha256File, path=KEY_PATH) == self.key.sha256)
 
     def identity(self, boot_id: str) -> Identity:
         """What a measurement of this service in this boot belongs to."""
