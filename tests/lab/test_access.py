@@ -56,14 +56,14 @@ def test_a_user_who_has_to_give_a_sudo_password(
     password = secrets.token_urlsafe(12)
     xeon = Far(lab, "xeon")
     xeon.said(
-        "id operator 2>/dev/null || useradd -m -G sudo -s /bin/bash operator\n"
-        f"echo 'operator:{password}' | chpasswd\n"
-        "install -d -m 0700 -o operator /home/operator/.ssh\n"
-        "install -m 0600 -o operator ~engineer/.ssh/authorized_keys /home/operator/.ssh/\n"
+        "id deputy 2>/dev/null || useradd -m -G sudo -s /bin/bash deputy\n"
+        f"echo 'deputy:{password}' | chpasswd\n"
+        "install -d -m 0700 -o deputy /home/deputy/.ssh\n"
+        "install -m 0600 -o deputy ~engineer/.ssh/authorized_keys /home/deputy/.ssh/\n"
     )
-    needs_password = xeon.run("sudo -u operator sudo -n true")
+    needs_password = xeon.run("sudo -u deputy sudo -n true")
     assert needs_password.returncode != 0
-    changes = {"xeon": {"ssh_user": "operator", "_sudo_password": password}}
+    changes = {"xeon": {"ssh_user": "deputy", "_sudo_password": password}}
     try:
         # a live value that is wrong makes the run do something as root
         xeon.said("sysctl -q -w vm.swappiness=60")
@@ -72,7 +72,7 @@ def test_a_user_who_has_to_give_a_sudo_password(
         assert xeon.said("sysctl -n vm.swappiness") == "10"
         assert password not in done.log
     finally:
-        xeon.said("userdel -rf operator 2>/dev/null; true")
+        xeon.said("userdel -rf deputy 2>/dev/null; true")
 
 
 def test_a_proxy_carries_packages_weights_and_releases(
@@ -84,7 +84,6 @@ def test_a_proxy_carries_packages_weights_and_releases(
     reset_host("plain")
     plain.said("grep -rl Acquire::http /etc/apt/apt.conf.d | xargs -r rm")
     with proxy_on(lab.lab.gateway) as (url, asked):
-        # the lab's servers resolve names for its guests, so that only they know the archives
         changes = {"plain": {"proxy_url": url}}
         done = run(lab, variant(tmp_path, changes, ["plain"]))
         assert done.code == 0, done.log[-6000:]

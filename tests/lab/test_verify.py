@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.lab.conftest import RunningLab
 from tests.lab.far import Far
-from tests.lab.runs import Run, run
+from tests.lab.runs import Run, run, variant
 
 pytestmark = pytest.mark.lab
 
@@ -34,14 +36,9 @@ def test_it_proves_the_converged_hosts_and_changes_nothing(lab: RunningLab, conv
     [
         ("plain", "systemctl stop llama-server.service", "llama-server"),
         ("ryzen", "sysctl -q -w vm.swappiness=60", "swappiness"),
-        (
-            "ryzen",
-            'for f in $(find /srv/models -name "*.gguf" | head -1); do echo x >>$f; done',
-            "",
-        ),
         ("plain", "chmod 0644 /etc/boxwright/api-key", "api-key"),
     ],
-    ids=["stopped-service", "live-sysctl", "grown-model-file", "readable-key"],
+    ids=["stopped-service", "live-sysctl", "readable-key"],
 )
 def test_damage_is_named_on_that_host_alone_and_the_next_run_mends_it(
     lab: RunningLab, converged: Run, host: str, damage: str, said: str
@@ -57,3 +54,23 @@ def test_damage_is_named_on_that_host_alone_and_the_next_run_mends_it(
     assert mended.code == 0, mended.log[-4000:]
     assert mended.changed(host)
     assert run(lab, deploy=VERIFY).code == 0
+
+
+def test_a_damaged_model_file_is_named_kept_and_replaced_once_it_is_out_of_the_way(
+    lab: RunningLab, converged: Run, tmp_path: Path
+) -> None:
+    """A file under its final name is never deleted: it may be the user's own."""
+    ryzen = Far(lab, "ryzen")
+    inventory = variant(tmp_path, {}, ["ryzen"])
+    file = ryzen.said("find /srv/models -name '*-00002-of-*.gguf'")
+    ryzen.said(f"echo damage >>{file}")
+    for deploy in (VERIFY, "deploy/all.py"):
+        refused = run(lab, inventory, deploy)
+        assert refused.code == 1
+        assert Path(file).name in refused.refusals["ryzen"]
+        assert "Cure:" in refused.refusals["ryzen"]
+    ryzen.said(f"mv {file} /root/damaged.gguf")
+    mended = run(lab, inventory)
+    assert mended.code == 0, mended.log[-4000:]
+    ryzen.said("rm /root/damaged.gguf")
+    assert run(lab, inventory, VERIFY).code == 0
