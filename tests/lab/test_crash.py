@@ -37,7 +37,12 @@ class Crash:
 
 
 CRASHES = [
-    Crash("base", r"groupadd.*llama", "getent group llama", "test -d /etc/boxwright"),
+    Crash(
+        "base",
+        r"groupadd.*llama",
+        "test -e /etc/apt/apt.conf.d/95boxwright",
+        "test -d /etc/boxwright",
+    ),
     Crash(
         "driver",
         r"apt-get install.*nvidia",
