@@ -68,7 +68,8 @@ def set_governor() -> Commands:
         return
     yield from rendered(GOVERNOR, governor=tuning.governor)
     shown = host.get_fact(UnitState, unit=GOVERNOR_UNIT)
-    if "NeedDaemonReload=no" not in shown:
+    # a unit whose file was gone while it was active cannot be started before systemd reads it anew
+    if not {"LoadState=loaded", "NeedDaemonReload=no"} <= set(shown):
         yield StringCommand("systemctl daemon-reload")
     if "UnitFileState=enabled" not in shown:
         yield StringCommand("systemctl enable --quiet", GOVERNOR_UNIT)

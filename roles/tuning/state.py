@@ -87,7 +87,7 @@ class UnitState(FactBase[tuple[str, ...]]):
 
     def command(self, unit: str) -> StringCommand:
         """Ask systemd."""
-        names = "ActiveState,UnitFileState,NeedDaemonReload"
+        names = "LoadState,ActiveState,UnitFileState,NeedDaemonReload"
         return StringCommand(f"systemctl show --property={names}", QuoteString(unit))
 
     def process(self, output: list[str]) -> tuple[str, ...]:

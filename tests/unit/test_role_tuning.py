@@ -12,8 +12,8 @@ from tests.unit.plans import machine
 from tests.unit.role_host import RoleHost, answered, box
 
 SWAPPINESS, BALANCING = "vm.swappiness", "kernel.numa_balancing"
-SETTLED = ("ActiveState=active", "UnitFileState=enabled", "NeedDaemonReload=no")
-NEW = ("ActiveState=inactive", "UnitFileState=disabled", "NeedDaemonReload=no")
+SETTLED = ("LoadState=loaded", "ActiveState=active", "UnitFileState=enabled", "NeedDaemonReload=no")
+NEW = ("LoadState=loaded", "ActiveState=inactive", "UnitFileState=disabled", "NeedDaemonReload=no")
 BOTH = frozenset({"performance", "powersave"})
 
 
@@ -87,6 +87,16 @@ def test_the_governor_is_set_by_a_unit_for_every_boot() -> None:
     assert sent[-1].startswith("systemctl restart boxwright-governor.service")
     host.facts |= {Governors: GovernorState(frozenset({"performance"}), BOTH), UnitState: SETTLED}
     assert host.run(operations.set_governor) == []
+
+
+@pytest.mark.parametrize("load_state", ["not-found", "error"])
+def test_a_unit_that_systemd_did_not_read_is_read_before_it_is_started(load_state: str) -> None:
+    """systemd then says NeedDaemonReload=no, and refuses to start it (EBUSY): seen in the lab."""
+    shown = (f"LoadState={load_state}", *SETTLED[1:])
+    host = governed({"powersave"}, BOTH, shown)
+    sent = host.run(operations.set_governor)
+    assert sent.index("systemctl daemon-reload") < len(sent) - 1
+    assert sent[-1].startswith("systemctl restart")
 
 
 @pytest.mark.parametrize(
