@@ -84,10 +84,12 @@ def start_service() -> Commands:
         return
     service = wish.service()
     stale = service.active_state != "active" or service.config_digest != wish.digest
-    if service.enabled and not service.need_daemon_reload and not stale:
+    # a unit whose file was gone for a while is not loaded, and systemd does not ask for a reload
+    unread = service.need_daemon_reload or not service.loaded
+    if service.enabled and not unread and not stale:
         noop("the service runs what is wanted")
         return
-    if service.need_daemon_reload:
+    if unread:
         yield StringCommand("systemctl daemon-reload")
     if not service.enabled:
         yield StringCommand("systemctl enable --quiet", UNIT)

@@ -146,5 +146,8 @@ def _add_units(upper: Path) -> None:
     wants = units / "sysinit.target.wants"
     wants.mkdir()
     (wants / unit).symlink_to(f"../{unit}")
+    # nspawn keeps /proc/sys/net read-only, for which systemd-sysctl would skip every key at boot;
+    # the keys that a host may set are its own files there.
+    _write(units, "systemd-sysctl.service.d/lab.conf", "[Unit]\nConditionPathIsReadWrite=\n")
     for name in MASKED:
         (units / name).symlink_to("/dev/null")
