@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,30 +108,29 @@ def run(lab: RunningLab, inventory: str = DEMO, deploy: str = "deploy/all.py", *
     return Run(done.returncode, report, done.stderr)
 
 
-def run_killed_at(lab: RunningLab, marker: str, inventory: str, *more: str) -> str:
-    """Run deploy/all.py and kill it with SIGKILL when its log first matches; the log until then.
+def run_killed_at(lab: RunningLab, marker: str, inventory: str, begun: Callable[[], bool]) -> bool:
+    """Run deploy/all.py and kill it with SIGKILL when its log matches and then `begun` answers.
 
-    With `-vv` pyinfra logs each command as it sends it, which is what markers are found in.
-    Fails if the run ends without the marker.
+    With `-vv` pyinfra logs each command before it sends it, which is what markers are found in;
+    `begun` waits until the command shows on the host, and its answer is returned. Fails if the run
+    ends without the marker.
     """
-    lines: list[str] = []
-    with tempfile.TemporaryFile() as nowhere:
+    with tempfile.NamedTemporaryFile() as log, tempfile.TemporaryFile() as nowhere:
         running = subprocess.Popen(
-            command(inventory, "deploy/all.py", "-vv", *more),
+            command(inventory, "deploy/all.py", "-vv"),
             cwd=ROOT,
             env=environment(lab),
             stdout=nowhere,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=log,
         )
-        assert running.stderr is not None
-        for line in running.stderr:
-            lines.append(line)
-            if re.search(marker, line):
-                running.send_signal(signal.SIGKILL)
-                break
-        running.stderr.close()
-        code = running.wait()
-    log = "".join(lines)
-    assert code == -signal.SIGKILL, f"the run ended ({code}) without {marker!r}:\n{log[-4000:]}"
-    return log
+        said = Path(log.name)
+        try:
+            while running.poll() is None and not re.search(marker, said.read_text()):
+                time.sleep(0.05)
+            seen = running.poll() is None and begun()
+        finally:
+            running.send_signal(signal.SIGKILL)
+            code = running.wait()
+        text = said.read_text()
+    assert code == -signal.SIGKILL, f"the run ended ({code}) without {marker!r}:\n{text[-4000:]}"
+    return seen
