@@ -8,7 +8,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from boxwright.plan.software import DriverPlan, RuntimePlan, SourceBuild, Tarball, ToolkitPlan
+
 SCHEMA = "boxwright.plan/1"
+
+__all__ = [
+    "SCHEMA",
+    "DeviceMemory",
+    "DriverPlan",
+    "HostMemory",
+    "MemoryPlan",
+    "ModelFile",
+    "ModelPlan",
+    "Placement",
+    "Plan",
+    "Refusal",
+    "Reserve",
+    "RuntimePlan",
+    "ServerPlan",
+    "SourceBuild",
+    "Speed",
+    "Tarball",
+    "ToolkitPlan",
+    "TuningPlan",
+]
 
 
 @dataclass(frozen=True)
@@ -21,51 +44,6 @@ class Refusal:
     def sentence(self) -> str:
         """Both halves as one line for a log."""
         return f"{self.reason}. Cure: {self.cure}."
-
-
-@dataclass(frozen=True)
-class DriverPlan:
-    """The NVIDIA driver to have. `branch` "580", `flavour` "open" or "proprietary".
-
-    `source` is "ubuntu-archive", "debian-archive", "nvidia-repository" or "installed" (keep).
-    `packages` are installed without recommends, `hold` are held, `pin` are (package globs, version
-    glob) of the apt preference; `repository` is the distribution folder in NVIDIA's repository
-    ("debian13") or None; `headers` names the kernel header package for the report's kernel.
-    `remove` are patterns of installed packages to remove first: those of a driver that does not
-    suit. With "installed", `packages` and the rest are those of the source that has this branch.
-    """
-
-    branch: str
-    flavour: str
-    source: str
-    packages: tuple[str, ...]
-    hold: tuple[str, ...]
-    reboot: bool
-    pin_packages: tuple[str, ...] = ()
-    pin_version: str | None = None
-    repository: str | None = None
-    components: tuple[str, ...] = ()
-    headers: str | None = None
-    remove: tuple[str, ...] = ()
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class RuntimePlan:
-    """The llama.cpp build to have. `cuda` None is a CPU build.
-
-    `release` names its directory, `<build>-<cuda|cpu>-<arch>`; `assets` are the files of the
-    upstream release it is made of, in unpacking order. `kind` is "release"; a build from source
-    is refused for now.
-    """
-
-    kind: str
-    build: str
-    cuda: str | None
-    architectures: tuple[str, ...]
-    release: str
-    assets: tuple[str, ...]
-    why: str
 
 
 @dataclass(frozen=True)

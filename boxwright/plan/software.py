@@ -1,0 +1,105 @@
+"""What software a host is to have: its NVIDIA driver, and the llama.cpp build with how it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DriverPlan:
+    """The NVIDIA driver to have. `branch` "580", `flavour` "open" or "proprietary".
+
+    `source` is "ubuntu-archive", "debian-archive", "nvidia-repository" or "installed" (keep).
+    `packages` are installed without recommends, `hold` are held, `pin` are (package globs, version
+    glob) of the apt preference; `repository` is the distribution folder in NVIDIA's repository
+    ("debian13") or None; `headers` names the kernel header package for the report's kernel.
+    `remove` are patterns of installed packages to remove first: those of a driver that does not
+    suit. With "installed", `packages` and the rest are those of the source that has this branch.
+
+    `manager` is "apt" or "dnf"; with dnf `hold` are specs of the versionlock plugin, `module_stream`
+    is the stream to enable ("nvidia-driver:580-dkms") or None, and `prerequisites` are packages (or
+    addresses of release packages) that bring further repositories and are installed first. `build`
+    says who makes the module: "dkms", "akmods", or "signed" (made and signed by the distribution).
+    """
+
+    branch: str
+    flavour: str
+    source: str
+    packages: tuple[str, ...]
+    hold: tuple[str, ...]
+    reboot: bool
+    pin_packages: tuple[str, ...] = ()
+    pin_version: str | None = None
+    repository: str | None = None
+    components: tuple[str, ...] = ()
+    headers: str | None = None
+    remove: tuple[str, ...] = ()
+    why: str = ""
+    manager: str = "apt"
+    build: str = "dkms"
+    module_stream: str | None = None
+    prerequisites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tarball:
+    """One archive of a CUDA toolkit, by its path below NVIDIA's `redist` directory."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ToolkitPlan:
+    """The CUDA toolkit to compile with. `version` "12.8"; `root` is where its `bin/nvcc` lies.
+
+    `source` is "distribution" (packages of its archive), "nvidia-repository" (packages of NVIDIA's
+    `repository` "debian12") or "redistributable" (`tarballs`, unpacked into `root`). With
+    `system_headers` its include directory has to be a system one (`-isystem`), since this glibc
+    declares functions that its headers declare otherwise (reference/nvidia.md, 3.8).
+    """
+
+    version: str
+    source: str
+    root: str
+    packages: tuple[str, ...] = ()
+    repository: str | None = None
+    tarballs: tuple[Tarball, ...] = ()
+    system_headers: bool = False
+
+
+@dataclass(frozen=True)
+class SourceBuild:
+    """How a build is made from source: `ref` (tag, branch or commit) of `repository` OWNER/NAME.
+
+    `packages` are the compilers and tools; `host_compiler` is the C++ compiler ("g++-13") or None
+    for the system's own; `cmake` are options after `cmake -S … -B …`; `toolkit` None is a CPU
+    build. `pack` names the packed result: hosts whose plans name the same one share it.
+    """
+
+    repository: str
+    ref: str
+    packages: tuple[str, ...]
+    cmake: tuple[str, ...]
+    pack: str
+    toolkit: ToolkitPlan | None = None
+    host_compiler: str | None = None
+
+
+@dataclass(frozen=True)
+class RuntimePlan:
+    """The llama.cpp build to have. `cuda` None is a CPU build.
+
+    `kind` is "release" (upstream's files) or "source" (compiled, as `source` says). `release` names
+    its directory: `<build>-<cuda|cpu>-<arch>`, for a compiled one with its architectures. `assets`
+    are the files of the upstream release it is made of, in unpacking order.
+    """
+
+    kind: str
+    build: str
+    cuda: str | None
+    architectures: tuple[str, ...]
+    release: str
+    assets: tuple[str, ...]
+    why: str
+    source: SourceBuild | None = None
