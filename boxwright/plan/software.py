@@ -1,4 +1,4 @@
-"""What software a host is to have: its NVIDIA driver, and the llama.cpp build with how it is made."""
+"""The software a host is to have: its NVIDIA driver, its llama.cpp build and how that is made."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ class DriverPlan:
     `remove` are patterns of installed packages to remove first: those of a driver that does not
     suit. With "installed", `packages` and the rest are those of the source that has this branch.
 
-    `manager` is "apt" or "dnf"; with dnf `hold` are specs of the versionlock plugin, `module_stream`
-    is the stream to enable ("nvidia-driver:580-dkms") or None, and `prerequisites` are packages (or
-    addresses of release packages) that bring further repositories and are installed first. `build`
-    says who makes the module: "dkms", "akmods", or "signed" (made and signed by the distribution).
+    `manager` is "apt" or "dnf"; with dnf `hold` are specs of the versionlock plugin,
+    `module_stream` is the stream to enable ("nvidia-driver:580-dkms") or None, and `prerequisites`
+    are packages (or addresses of release packages) that bring further repositories and are
+    installed first. `build` says who makes the module: "dkms", "akmods", or "signed" (made and
+    signed by the distribution).
     """
 
     branch: str
