@@ -7,9 +7,13 @@ LAB_PACKAGES=(
   openssh-client python3 python3-venv systemd-container
 )
 
+# Names of the packages that these scripts put on this machine, so that they can be taken off again.
+PACKAGES_RECORD="${BOXWRIGHT_PACKAGES_RECORD:-/var/cache/boxwright-lab/packages}"
+OWN_CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/boxwright"
+
 # need_packages PACKAGE...: installs those that are missing; starts none of their services.
 need_packages() {
-  local package missing=()
+  local package before missing=()
   for package in "$@"; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
       missing+=("$package")
@@ -20,7 +24,33 @@ need_packages() {
     return 1
   fi
   echo "installing ${missing[*]}" >&2
+  before=$(_installed)
   _without_starting_services _install "${missing[@]}"
+  mkdir -p "${PACKAGES_RECORD%/*}"
+  LC_ALL=C comm -13 <(echo "$before") <(_installed) >>"$PACKAGES_RECORD"
+}
+
+_installed() {
+  # shellcheck disable=SC2016
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | LC_ALL=C sort -u
+}
+
+# remove_packages: takes off what need_packages put on, unless something else has come to need it.
+remove_packages() {
+  local package ours=() others
+  [ -s "$PACKAGES_RECORD" ] || return 0
+  while read -r package; do
+    _installed | grep -qxF "$package" && ours+=("$package")
+  done < <(LC_ALL=C sort -u "$PACKAGES_RECORD")
+  [ ${#ours[@]} -gt 0 ] || return 0
+  others=$(apt-get -s purge "${ours[@]}" | sed -n 's/^\(Purg\|Remv\) \([^ ]*\).*/\2/p' |
+    LC_ALL=C sort -u | grep -vxFf "$PACKAGES_RECORD" | tr '\n' ' ') || true
+  if [ -n "$others" ]; then
+    echo "the packages stay that were installed for the lab: ${others}would go with them" >&2
+    return 0
+  fi
+  echo "removing ${#ours[@]} packages that were installed for the lab" >&2
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 purge -y "${ours[@]}" >&2
 }
 
 _install() {
@@ -56,18 +86,18 @@ need_venv() {
   [ .venv/.boxwright-synced -nt uv.lock ] && [ -x .venv/bin/python ] && return 0
   local uv
   uv=$(command -v uv) && "$uv" --version >/dev/null 2>&1 || uv=$(_own_uv)
-  UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --all-groups --quiet
+  UV_CACHE_DIR="$OWN_CACHE/uv-cache" UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --all-groups --quiet
   touch .venv/.boxwright-synced
 }
 
 # A uv of our own, in the user's cache, where the machine has none.
 _own_uv() {
-  local home="${XDG_CACHE_HOME:-$HOME/.cache}/boxwright/uv"
+  local home="$OWN_CACHE/uv"
   if [ ! -x "$home/bin/uv" ]; then
     if ! python3 -c 'import ensurepip' 2>/dev/null; then
       need_packages python3 python3-venv || return 1
     fi
-    python3 -m venv "$home" && "$home/bin/pip" install --quiet uv || return 1
+    python3 -m venv "$home" && "$home/bin/pip" install --quiet --no-cache-dir uv || return 1
   fi
   echo "$home/bin/uv"
 }
