@@ -52,7 +52,7 @@ def call(machine: Path, command: str) -> subprocess.CompletedProcess[str]:
         "BOXWRIGHT_PACKAGES_RECORD": str(machine.parent / "record"),
         "HOME": str(machine.parent),
     }
-    script = f". scripts/bootstrap.sh; _without_starting_services() {{ \"$@\"; }}; {command}"
+    script = f'. scripts/bootstrap.sh; _without_starting_services() {{ "$@"; }}; {command}'
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=ROOT, env=setting, capture_output=True, text=True, check=True,
