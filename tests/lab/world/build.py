@@ -46,6 +46,11 @@ class World:
         """The release server's tree, OWNER/NAME/TAG."""
         return self.root / "releases"
 
+    @property
+    def sources(self) -> Path:
+        """The source trees that the release server was asked for, OWNER/NAME/TAG."""
+        return self.root / "sources"
+
     def release_directory(self, build: str) -> Path:
         """The assets of one build."""
         return self.releases / RELEASE_REPOSITORY / build

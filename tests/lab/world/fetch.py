@@ -60,6 +60,14 @@ def wheels(names: tuple[str, ...], directory: Path) -> None:
     _run([*pip, "download", "--quiet", "--no-deps", "--dest", str(directory), *names])
 
 
+def sdist(requirement: str, directory: Path) -> None:
+    """Download one source distribution into a directory."""
+    pip = _pip() or _new_pip(directory.with_name("pip"))
+    name, _, _ = requirement.partition("==")
+    options = ["--quiet", "--no-deps", "--no-binary", name, "--dest", str(directory)]
+    _run([*pip, "download", *options, requirement])
+
+
 def _pip() -> list[str] | None:
     candidates = (
         [sys.executable, "-m", "pip"],

@@ -1,7 +1,8 @@
-"""A server that speaks GitHub's releases API. Run as `python -m tests.lab.world.github`.
+"""A server that speaks GitHub's API of releases and sources: `python -m tests.lab.world.github`.
 
 A release is a directory OWNER/NAME/TAG under the root with an `assets.json`. Downloads go, as at
-GitHub, through a redirect to a second host (here a second port) with a link that expires.
+GitHub, through a redirect to a second host (here a second port): assets with a link that expires,
+sources with a plain one. They lie in `sources` beside the root once one was asked for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from tests.lab.world import sources
 from tests.lab.world.transfer import AccessLog, Signer
 from tests.lab.world.web import Handler, Server, arguments, serve
 
@@ -21,6 +23,11 @@ NOT_FOUND = {
     "message": "Not Found",
     "documentation_url": "https://docs.github.com/rest/releases/releases",
     "status": "404",
+}
+NO_SUCH_SOURCE = {
+    **NOT_FOUND,
+    "documentation_url": "https://docs.github.com/rest/repos/contents"
+    "#download-a-repository-archive-tar",
 }
 
 
@@ -42,6 +49,8 @@ class ApiHandler(_ReleasePart):
             self.reply_json(NOT_FOUND, 404)
         elif parts[:1] == ["repos"] and len(parts) >= 4 and parts[3] == "releases":
             self._api(self.root / parts[1] / parts[2], f"{parts[1]}/{parts[2]}", parts[4:])
+        elif len(parts) >= 5 and parts[0] == "repos" and parts[3] == "tarball":
+            self._source(f"{parts[1]}/{parts[2]}", "/".join(parts[4:]))
         elif len(parts) == 6 and parts[2:4] == ["releases", "download"]:
             self._download(parts[0], parts[1], parts[4], parts[5])
         else:
@@ -84,6 +93,14 @@ class ApiHandler(_ReleasePart):
             "assets": assets,
         }
 
+    def _source(self, repository: str, ref: str) -> None:
+        tag = ref.removeprefix("refs/tags/")
+        if not sources.is_known(repository, tag):
+            self.reply_json(NO_SUCH_SOURCE, 404)
+            return
+        location = f"{self.signer.base_url}/{repository}/legacy.tar.gz/refs/tags/{tag}"
+        self.reply(302, b"", "text/html;charset=utf-8", {"Location": location})
+
     def _download(self, owner: str, name: str, tag: str, asset: str) -> None:
         if not (self.root / owner / name / tag / asset).is_file():
             self.reply(404, b"Not Found", "text/plain; charset=utf-8")
@@ -92,18 +109,30 @@ class ApiHandler(_ReleasePart):
 
 
 class DownloadHandler(_ReleasePart):
-    """The second port: the assets' bytes."""
+    """The second port: the bytes of assets and sources."""
 
     service = "assets"
 
     def respond(self, path: str, query: dict[str, str]) -> None:
-        """Send the asset a link stands for."""
+        """Send the asset or the source that a link stands for."""
+        parts = unquote(path).strip("/").split("/")
+        if parts[2:3] == ["legacy.tar.gz"]:
+            self._source("/".join(parts[:2]), "/".join(parts[3:]).removeprefix("refs/tags/"))
+            return
         denied = self.signer.refusal(unquote(path), query)
         if denied:
             self.reply_denied(denied)
             return
         file = self.root / unquote(path).lstrip("/")
         self.reply_file(file, {"Content-Disposition": f"attachment; filename={file.name}"})
+
+    def _source(self, repository: str, tag: str) -> None:
+        if not sources.is_known(repository, tag):
+            self.reply(404, b"404: Not Found", "text/plain; charset=utf-8")
+            return
+        found = sources.source(self.root.with_name("sources"), repository, tag)
+        named = {"Content-Disposition": f"attachment; filename={found.archive.name}"}
+        self.reply_whole(found.archive, "application/x-gzip", named | {"ETag": f'"{found.commit}"'})
 
 
 def _number(tag: str) -> int:
@@ -125,5 +154,5 @@ def servers(
 
 
 if __name__ == "__main__":
-    options = arguments("speaks GitHub's releases API").parse_args()
+    options = arguments("speaks GitHub's API of releases and sources").parse_args()
     serve(*servers(options.root, options.listen, options.log))

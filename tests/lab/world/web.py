@@ -92,6 +92,16 @@ class Handler(BaseHTTPRequestHandler):
         body = f"Found. Redirecting to {url}".encode()
         self.reply(302, body, "text/plain; charset=utf-8", {"Location": url, **(headers or {})})
 
+    def reply_whole(self, path: Path, kind: str, headers: dict[str, str]) -> None:
+        """Send a file from a server that knows no ranges."""
+        size = path.stat().st_size
+        self.send_response(200)
+        for name, value in {"Content-Type": kind, "Content-Length": str(size), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self._send_bytes(path, 0, size, Fault())
+
     def reply_file(
         self, path: Path, headers: dict[str, str] | None = None, fault: Fault | None = None
     ) -> None:
