@@ -92,7 +92,7 @@ def _card(gpu: Gpu, machine: Machine, catalog: Catalog, wanted: Wanted) -> UsedC
         gpu=gpu,
         kind=kind,
         vram_mib=vram_mib,
-        capability=gpu.compute_cap or kind.chip.compute_cap,
+        capability=gpu.compute_cap or wanted.gpu_compute_cap.get(gpu.pci) or kind.chip.compute_cap,
         used_by_others_mib=max(others, 0),
     )
 

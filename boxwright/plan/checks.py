@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 
 from boxwright.catalog import Catalog, Distribution
@@ -17,6 +18,7 @@ from boxwright.shapes import ModelShape
 
 MIB = 1024**2
 ARCHES = ("x86_64",)
+CAPABILITY = re.compile(r"\d+\.\d")
 
 
 def system(machine: Machine, catalog: Catalog) -> Distribution | Refusal:
@@ -91,6 +93,21 @@ def vram_known(cards: Cards) -> Refusal | None:
                 f"the VRAM of {card.label}, id {card.gpu.id}, is not known before its driver runs",
                 f'give it in MiB: gpu_vram_mib = {{"{card.gpu.pci}": 8192}}, if it has 8 GB',
             )
+    return None
+
+
+def capability_known(cards: Cards) -> Refusal | None:
+    """A refusal that names the first card of which no build can be told to run on it."""
+    for card in cards.used:
+        said = card.capability
+        if said is not None and CAPABILITY.fullmatch(said):
+            continue
+        found = "is not known before its driver runs" if said is None else f"is given as {said!r}"
+        return Refusal(
+            f"the compute capability of {card.label}, id {card.gpu.id}, {found}, and the build is"
+            " chosen by it",
+            f'give it as NVIDIA lists it: gpu_compute_cap = {{"{card.gpu.pci}": "12.0"}}',
+        )
     return None
 
 

@@ -97,6 +97,10 @@ def _system(
     draft.take("driver", made)
     if isinstance(made, Refusal):
         return
+    unknown = checks.capability_known(chosen)
+    if unknown is not None:
+        draft.refuse(unknown)
+        return
     found = runtime.decide(machine, distribution, catalog, wanted, chosen.used, made)
     draft.take("runtime", found)
 

@@ -111,8 +111,7 @@ def _fit(
 def _architecture(row: AssetRow, card: UsedCard, catalog: Catalog, driver: str | None) -> Fit:
     """The code that this card runs: SASS where there is some for it, else the newest PTX."""
     toolkit = catalog.toolkits[row.cuda or ""]
-    if card.capability is None:
-        return Fit(row, obstacle=f"cannot be judged: {card.label} has no known capability")
+    assert card.capability is not None, "checks.capability_known comes first"
     has = driver or "0"
     sass = [arch for arch in row.archs if runs_sass(arch, card.capability)]
     if sass and at_least(has, toolkit.sass_driver):

@@ -22,6 +22,7 @@ class Wanted:
     ignore_gpus: tuple[str, ...] = ()
     gpu_count: int | None = None
     gpu_vram_mib: dict[str, int] = field(default_factory=dict)
+    gpu_compute_cap: dict[str, str] = field(default_factory=dict)
 
     # driver
     driver_branch: str | None = None

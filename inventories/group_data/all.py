@@ -28,6 +28,9 @@ gpu_count = None
 # VRAM in MiB by PCI address, for cards the catalog does not know or that were modified
 gpu_vram_mib = {}
 
+# compute capability ("12.0") by PCI address, for cards that are newer than the catalog
+gpu_compute_cap = {}
+
 # -- driver ------------------------------------------------------------------------------------
 
 # NVIDIA branch, such as "580"; None: the newest long-term branch that serves every card

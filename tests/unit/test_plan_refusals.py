@@ -54,6 +54,24 @@ def test_an_unknown_id_needs_its_vram_from_the_user_before_a_driver_runs() -> No
     assert told.memory.devices[0].total_mib == 8100
 
 
+def test_a_card_beyond_the_catalog_needs_its_capability_and_then_is_served() -> None:
+    cards = [gpu("0000:01:00.0", "10de:4a01")]
+    size: dict[str, Any] = {"gpu_vram_mib": {"0000:01:00.0": 98304}}
+    sentence = refused(planned(machine("ryzen", gpus=cards), **size))
+    assert "10de:4a01" in sentence and "gpu_compute_cap" in sentence
+    wrong = planned(machine("ryzen", gpus=cards), **size, gpu_compute_cap={"0000:01:00.0": "120"})
+    assert "'120'" in refused(wrong)
+    made = planned(machine("ryzen", gpus=cards), **size, gpu_compute_cap={"0000:01:00.0": "12.0"})
+    assert made.refusal is None and made.runtime is not None
+    assert made.runtime.architectures == ("120a-real",)
+
+
+def test_the_driver_knows_a_card_s_capability_better_than_a_user() -> None:
+    cards = [gpu("0000:01:00.0", PASCAL, compute_cap="6.1")]
+    made = planned(machine("xeon", gpus=cards), gpu_compute_cap={"0000:01:00.0": "12.0"})
+    assert made.runtime is not None and made.runtime.architectures == ("61-virtual",)
+
+
 def test_a_card_sold_in_two_sizes_is_not_guessed_at() -> None:
     assert "gpu_vram_mib" in refused(
         planned(machine("xeon", gpus=[gpu("0000:01:00.0", "10de:1e07")]))
