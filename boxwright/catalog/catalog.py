@@ -85,9 +85,14 @@ class Catalog:
         )
 
     def distribution(self, os_id: str, version_id: str) -> Distribution | None:
-        """The release of a distribution, or None where it is not supported."""
+        """The release of a distribution, or None where it is not supported; 9.6 is a 9."""
         return next(
-            (one for one in self.distributions if (one.id, one.version_id) == (os_id, version_id)),
+            (
+                one
+                for one in self.distributions
+                if os_id in (one.id, *one.aliases)
+                and (version_id == one.version_id or version_id.startswith(f"{one.version_id}."))
+            ),
             None,
         )
 

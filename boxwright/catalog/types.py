@@ -17,6 +17,7 @@ def _device_id(value: Any) -> Any:
 
 DeviceId = Annotated[int, BeforeValidator(_device_id), Field(ge=0, le=0xFFFF)]
 Flavour = Literal["open", "proprietary"]
+SourceName = Literal["ubuntu-archive", "debian-archive", "nvidia-repository", "rpmfusion"]
 Capability = Annotated[str, Field(pattern=r"^\d+\.\d$")]
 Version = Annotated[str, Field(pattern=r"^\d+(\.\d+)*$")]
 
@@ -76,8 +77,10 @@ class Branch:
 class DriverPackages:
     """Packages of one flavour; `{branch}`, `{suffix}` (kernel flavour) are filled in.
 
-    `hold` are those to be held, which may include dependencies; `signed` replaces `install` where
-    Secure Boot is on and the distribution signs its modules (empty: it does not).
+    `hold` are those to be held, which may include dependencies; with dnf they are specs of its
+    versionlock plugin. `signed` replaces `install` where Secure Boot is on and the distribution
+    signs its modules (empty: it does not). `module_stream` is the stream of a dnf module that keeps
+    the branch.
     """
 
     install: tuple[str, ...]
@@ -85,23 +88,38 @@ class DriverPackages:
     signed: tuple[str, ...] = ()
     first_branch: int = 0
     last_branch: int | None = None
+    module_stream: str | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class SigningKey:
+    """The key a host signs the modules with that it builds: where it lies, what makes it."""
+
+    path: str
+    create: str
 
 
 @dataclass(frozen=True, config=STRICT)
 class DriverSource:
-    """Where a distribution gets drivers: its archive, or NVIDIA's repository for it.
+    """Where a distribution gets drivers: its archive, NVIDIA's repository for it, or RPM Fusion.
 
     `branches` are those it carries. `kernel_last` is the newest kernel (major.minor) its modules
-    were built with; None: any.
+    were built with; None: any. `build` makes the module on the host, signed with `key`.
+    `prerequisites` are packages that come first, with a slash files below RPM Fusion's address;
+    `enable` are ids of repositories that the distribution brings switched off.
     """
 
-    name: Literal["ubuntu-archive", "debian-archive", "nvidia-repository"]
+    name: SourceName
     branches: tuple[int, ...]
     packages: dict[Flavour, DriverPackages]
     pin_packages: tuple[str, ...]
     source: str
+    key: SigningKey
+    build: Literal["dkms", "akmods"] = "dkms"
     repository: str | None = None
     components: tuple[str, ...] = ()
+    prerequisites: tuple[str, ...] = ()
+    enable: tuple[str, ...] = ()
     kernel_last: Version | None = None
 
 
@@ -109,18 +127,25 @@ class DriverSource:
 class Distribution:
     """One release of a distribution; `sources` in order of preference.
 
-    `headers` names a kernel's header package by `{kernel}`, `headers_meta` the one that follows new
-    kernels by `{suffix}`. A kernel newer than `ga_kernel` has `hwe_suffix` at its flavour.
+    `version_id` "9" also stands for "9.6", `aliases` are ids of rebuilds with the same packages.
+    `headers` names a kernel's header package by `{kernel}`, or by `{release}` and `{variant}`
+    where packages of other kernels have that in their name (`kernel-rt-devel-…`). `headers_meta` is
+    the one that follows new kernels, by `{suffix}` too; with `flavours` only those kernels have it.
+    A kernel newer than `ga_kernel` has `hwe_suffix` at a flavour that is in `hwe_flavours`.
     """
 
     id: str
     version_id: str
-    codename: str
     glibc: Version
     ga_kernel: Version
     headers: str
     headers_meta: str
     sources: tuple[DriverSource, ...]
+    codename: str | None = None
+    manager: Literal["apt", "dnf"] = "apt"
+    aliases: tuple[str, ...] = ()
+    flavours: tuple[str, ...] = ()
+    hwe_flavours: tuple[str, ...] = ()
     hwe_suffix: str = ""
 
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from boxwright.catalog import Catalog, Distribution
 from boxwright.machine import Machine
 from boxwright.plan.cards import UsedCard
-from boxwright.plan.driver_sources import REPLACED, Need, from_source, packages_of, plan_from
+from boxwright.plan.driver_installed import kept, replacing
+from boxwright.plan.driver_sources import Need, from_source
 from boxwright.plan.results import DriverPlan, Refusal
-from boxwright.plan.versions import branch_of
 from boxwright.plan.wanted import Wanted
 
 FLAVOURS = ("open", "proprietary")
@@ -34,14 +34,11 @@ def decide(
     need = _as_wanted(need, wanted, cards)
     if isinstance(need, Refusal):
         return need
-    kept = _kept(machine, distribution, wanted, need, cards)
-    if kept is not None:
-        return kept
+    there = kept(machine, distribution, wanted, need, cards)
+    if there is not None:
+        return there
     made = from_source(machine, distribution, catalog, wanted, need, cards)
-    if isinstance(made, Refusal):
-        return made
-    present = machine.nvidia.installed or machine.nvidia.loaded
-    return replace(made, remove=REPLACED) if present and not _same(machine, made) else made
+    return made if isinstance(made, Refusal) else replacing(machine, made)
 
 
 def needs(cards: tuple[UsedCard, ...]) -> Need | Refusal:
@@ -64,15 +61,15 @@ def needs(cards: tuple[UsedCard, ...]) -> Need | Refusal:
 
 def _apart(cards: tuple[UsedCard, ...]) -> Refusal:
     old = [card for card in cards if "open" not in card.kind.rule.flavours]
-    new = [card for card in cards if card not in old]
+    new = [card for card in cards if "proprietary" not in card.kind.rule.flavours]
     names = " and ".join(", ".join(card.label for card in group) for group in (old, new))
-    address = min(old, new, key=len)[0].gpu.pci if old and new else cards[0].gpu.pci
+    addresses = "".join(f'"{card.gpu.pci}", ' for card in min(old, new, key=len))
     return Refusal(
         f"no NVIDIA driver serves {names} on one kernel: the older needs the proprietary modules of"
         " branch 580 or before, the newer the open modules, and only one of them can be loaded",
-        f'leave one alone (ignore_gpus = ("{address}",)), or move it to another machine and use it'
-        " over RPC, or pass it through to a virtual machine with its own driver, or drive it with"
-        " nouveau and Vulkan (experimental)",
+        f"leave one side alone (ignore_gpus = ({addresses[:-1]})), or move it to another machine"
+        " and use it over RPC, or pass it through to a virtual machine with its own driver, or"
+        " drive it with nouveau and Vulkan (experimental)",
     )
 
 
@@ -96,43 +93,3 @@ def _as_wanted(need: Need, wanted: Wanted, cards: tuple[UsedCard, ...]) -> Need 
             "leave driver_branch unset",
         )
     return replace(need, first=int(branch), last=int(branch))
-
-
-def _kept(
-    machine: Machine,
-    distribution: Distribution,
-    wanted: Wanted,
-    need: Need,
-    cards: tuple[UsedCard, ...],
-) -> DriverPlan | None:
-    """The driver that is installed, if it serves the cards and its parts fit each other."""
-    nvidia = machine.nvidia
-    branch = branch_of(nvidia.installed)
-    if nvidia.installed is None or not need.takes(branch, nvidia.flavour):
-        return None
-    if nvidia.userspace != nvidia.installed:
-        return None
-    assert nvidia.flavour is not None
-    names = [wanted.driver_source] if wanted.driver_source else None
-    made = next(
-        (
-            plan_from(machine, distribution, source, branch or 0, nvidia.flavour, packages)
-            for source in distribution.sources
-            if (names is None or source.name in names)
-            and (packages := packages_of(source, branch or 0, nvidia.flavour))
-        ),
-        DriverPlan(str(branch), nvidia.flavour, "installed", (), (), False),
-    )
-    nouveau = any(card.gpu.driver == "nouveau" for card in cards)
-    return replace(
-        made,
-        source="installed",
-        reboot=nvidia.loaded != nvidia.installed or nouveau,
-        why=f"driver {nvidia.installed} ({nvidia.flavour}) is installed and serves every card",
-    )
-
-
-def _same(machine: Machine, made: DriverPlan) -> bool:
-    nvidia = machine.nvidia
-    present = branch_of(nvidia.installed or nvidia.loaded)
-    return str(present) == made.branch and nvidia.flavour in (None, made.flavour)

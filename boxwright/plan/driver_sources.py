@@ -1,4 +1,4 @@
-"""Where a driver comes from: the distribution's archive or NVIDIA's repository, and its packages.
+"""Where a driver comes from: the distribution's archive, NVIDIA's repository or RPM Fusion.
 
 Rules and names are rows of catalog/drivers.yaml (reference/nvidia.md, section 3).
 """
@@ -10,23 +10,12 @@ from dataclasses import dataclass
 from boxwright.catalog import Catalog, Distribution, DriverPackages, DriverSource
 from boxwright.machine import Machine
 from boxwright.plan.cards import UsedCard
+from boxwright.plan.driver_packages import is_signed, packages_of, plan_from
 from boxwright.plan.results import DriverPlan, Refusal
-from boxwright.plan.versions import kernel_newer, kernel_suffix
+from boxwright.plan.versions import kernel_newer
 from boxwright.plan.wanted import Wanted
 
 KINDS = ("long-term", "production", "feature", "distribution")
-
-# Patterns of packages that carry a driver, for replacing one that does not suit. Narrower than
-# `nvidia-*`: a container toolkit is not ours to remove.
-REPLACED = (
-    "nvidia-driver-[0-9]*", "nvidia-driver", "nvidia-driver-cuda", "nvidia-driver-bin",
-    "nvidia-driver-libs", "nvidia-kernel-*", "nvidia-dkms-*", "nvidia-headless-*",
-    "nvidia-utils-*", "nvidia-compute-utils-*", "nvidia-open*", "nvidia-smi",
-    "nvidia-persistenced", "nvidia-modprobe", "nvidia-firmware-*", "firmware-nvidia-gsp",
-    "libnvidia-compute*", "libnvidia-ml1", "libnvidia-cfg1*", "libcuda1",
-    "linux-modules-nvidia-*", "linux-objects-nvidia-*", "cuda-drivers*",
-    "nvidia-driver-pinning-*",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,6 +32,12 @@ class Need:
             return False
         return self.last is None or branch <= self.last
 
+    def spelled(self) -> str:
+        """The need in words: `580 or newer (open)`, `384 to 580 (proprietary)`."""
+        upper = " or newer" if self.last is None else f" to {self.last}"
+        span = str(self.first) if self.first == self.last else f"{self.first}{upper}"
+        return f"{span} ({' or '.join(self.flavours)})"
+
 
 def from_source(
     machine: Machine,
@@ -53,7 +48,7 @@ def from_source(
     cards: tuple[UsedCard, ...],
 ) -> DriverPlan | Refusal:
     """The driver to install; a refusal where the distribution offers none that serves the cards."""
-    name = f"{distribution.id} {distribution.version_id}"
+    name = f"{machine.os.id} {machine.os.version_id}"
     sources = [s for s in distribution.sources if wanted.driver_source in (None, s.name)]
     if not sources:
         offered = ", ".join(source.name for source in distribution.sources)
@@ -70,22 +65,18 @@ def from_source(
         if source.kernel_last and kernel_newer(machine.os.kernel, source.kernel_last):
             too_new = source
             continue
-        if machine.secure_boot and not packages.signed:
-            return _unsigned(name, source)
+        signed = is_signed(machine, distribution, packages)
+        if machine.secure_boot and not signed and not wanted.driver_key_enrolled:
+            return _unsigned(name, machine.os.kernel, source)
         return plan_from(machine, distribution, source, branch, flavour, packages)
     if too_new is not None:
         return Refusal(
             f"kernel {machine.os.kernel} is newer than {too_new.kernel_last}, the newest that the"
-            f" driver of {too_new.name} is made for",
+            f" driver of {too_new.name} is made for, and {name} has no other driver for"
+            f" {_labels(cards)}",
             f"boot the kernel of {name} itself ({too_new.kernel_last})",
         )
-    labels = ", ".join(card.label for card in cards)
-    upper = "or newer" if need.last is None else f"to {need.last}"
-    return Refusal(
-        f"{name} has no driver of branch {need.first} {upper} ({' or '.join(need.flavours)}),"
-        f" which {labels} needs",
-        "use another distribution (README lists them), or install a driver by hand: it is kept",
-    )
+    return _none(name, distribution, catalog, wanted, need, cards)
 
 
 def _best(
@@ -104,53 +95,50 @@ def _best(
     return None
 
 
-def packages_of(source: DriverSource, branch: int, flavour: str) -> DriverPackages | None:
-    """The packages of a branch in a flavour, if this source has them."""
-    found = next((p for name, p in source.packages.items() if name == flavour), None)
-    if found is None or branch not in source.branches or branch < found.first_branch:
-        return None
-    return found if found.last_branch is None or branch <= found.last_branch else None
-
-
-def plan_from(
-    machine: Machine,
+def _none(
+    name: str,
     distribution: Distribution,
-    source: DriverSource,
-    branch: int,
-    flavour: str,
-    packages: DriverPackages,
-) -> DriverPlan:
-    """The plan to install these packages for this machine's kernel."""
-    kernel = machine.os.kernel
-    suffix = kernel_suffix(kernel)
-    if kernel_newer(kernel, distribution.ga_kernel):
-        suffix += distribution.hwe_suffix
-    signed = bool(machine.secure_boot and packages.signed)
-
-    def filled(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name.format(branch=branch, suffix=suffix) for name in names)
-
-    headers = () if signed else (distribution.headers_meta.format(suffix=suffix),)
-    return DriverPlan(
-        branch=str(branch),
-        flavour=flavour,
-        source=source.name,
-        packages=(*filled(packages.signed if signed else packages.install), *headers),
-        hold=filled((*packages.hold, *(packages.signed[:1] if signed else ()))),
-        reboot=True,
-        pin_packages=filled(source.pin_packages),
-        pin_version=f"{branch}.*",
-        repository=source.repository,
-        components=source.components,
-        headers=None if signed else distribution.headers.format(kernel=kernel),
-        why=f"branch {branch}, {flavour}: {source.source}",
+    catalog: Catalog,
+    wanted: Wanted,
+    need: Need,
+    cards: tuple[UsedCard, ...],
+) -> Refusal:
+    """The refusal where no source has a driver, with what each has, and who has one."""
+    has = "; ".join(
+        f"{source.name} has {', '.join(str(branch) for branch in source.branches)}"
+        f" ({' or '.join(sorted(source.packages))})"
+        for source in distribution.sources
     )
-
-
-def _unsigned(name: str, source: DriverSource) -> Refusal:
+    wishes = ("driver_source", "driver_branch", "driver_flavour")
+    wished = [wish for wish in wishes if getattr(wanted, wish) is not None]
+    others = [
+        f"{one.id} {one.version_id}"
+        for one in catalog.distributions
+        if any(_best(source, catalog, need) for source in one.sources)
+    ]
+    cures = [f"leave {' and '.join(wished)} unset"] if wished else []
+    if others:
+        cures.append(f"install {' or '.join(others)}, which has one")
+    cures.append("install a driver by hand: one that serves the cards is kept")
     return Refusal(
-        f"Secure Boot is on, and the modules of {source.name} for {name} are built on the machine:"
-        " their key has to be enrolled at its console first",
-        "enrol the key (mokutil --import /var/lib/dkms/mok.pub, then confirm at the next boot on"
-        " the console) and install the driver by hand, or switch Secure Boot off",
+        f"{name} has no driver of branch {need.spelled()}, which {_labels(cards)} needs: {has}",
+        ", or ".join(cures),
     )
+
+
+def _unsigned(name: str, kernel: str, source: DriverSource) -> Refusal:
+    """The refusal where modules are built on the machine and Secure Boot would reject them."""
+    key = source.key
+    return Refusal(
+        f"Secure Boot is on, and for kernel {kernel} {name} has no driver that is signed already:"
+        f" the modules of {source.name} are built on the machine, whose own key has to be enrolled"
+        " at its console first",
+        f"install {source.build} and make the key ({key.create}), queue it (mokutil --import"
+        f" {key.path}), confirm it at the machine's own screen at the next boot (Enroll MOK; not"
+        " over SSH), then set driver_key_enrolled to True and run again, or switch Secure Boot off"
+        " in the firmware's setup",
+    )
+
+
+def _labels(cards: tuple[UsedCard, ...]) -> str:
+    return ", ".join(card.label for card in cards)

@@ -11,6 +11,7 @@ from boxwright.plan import cards as card_rules
 from boxwright.plan import (
     checks,
     driver,
+    driver_installed,
     memory,
     model,
     placement,
@@ -97,6 +98,7 @@ def _system(
     draft.take("driver", made)
     if isinstance(made, Refusal):
         return
+    draft.warn(*driver_installed.warnings(machine, made))
     unknown = checks.capability_known(chosen)
     if unknown is not None:
         draft.refuse(unknown)

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 class DriverPlan:
     """The NVIDIA driver to have. `branch` "580", `flavour` "open" or "proprietary".
 
-    `source` is "ubuntu-archive", "debian-archive", "nvidia-repository" or "installed" (keep).
-    `packages` are installed without recommends, `hold` are held, `pin` are (package globs, version
-    glob) of the apt preference; `repository` is the distribution folder in NVIDIA's repository
+    `source` is "ubuntu-archive", "debian-archive", "nvidia-repository", "rpmfusion" or "installed"
+    (keep). `packages` are installed without recommends, `hold` are held; packages whose name
+    matches one of `pin_packages` carry the driver, and their version has to match `pin_version`
+    ("580.*", without an epoch). `repository` is the distribution's folder in NVIDIA's repository
     ("debian13") or None; `headers` names the kernel header package for the report's kernel.
     `remove` are patterns of installed packages to remove first: those of a driver that does not
     suit. With "installed", `packages` and the rest are those of the source that has this branch.
 
-    `manager` is "apt" or "dnf"; with dnf `hold` are specs of the versionlock plugin,
-    `module_stream` is the stream to enable ("nvidia-driver:580-dkms") or None, and `prerequisites`
-    are packages (or addresses of release packages) that bring further repositories and are
-    installed first. `build` says who makes the module: "dkms", "akmods", or "signed" (made and
-    signed by the distribution).
+    `manager` is "apt" or "dnf"; with dnf `hold` are specs of the versionlock plugin (to be added
+    before anything is installed), `module_stream` is the stream to enable
+    ("nvidia-driver:580-dkms") or None, `prerequisites` are packages that are installed first (those
+    with a slash are files below RPM Fusion's address), and `enable` are ids of repositories to
+    switch on. `build` says who makes the module: "dkms", "akmods", "signed" (made and signed by the
+    distribution), or "host" (this is a container, and its host's kernel has it).
     """
 
     branch: str
@@ -40,6 +42,7 @@ class DriverPlan:
     build: str = "dkms"
     module_stream: str | None = None
     prerequisites: tuple[str, ...] = ()
+    enable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

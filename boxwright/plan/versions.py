@@ -37,6 +37,13 @@ def kernel_suffix(kernel: str) -> str:
     return re.sub(r"^[^-]*(?:-\d[^-]*)?-?", "", kernel, count=1)
 
 
+def rpm_kernel(kernel: str) -> tuple[str, str]:
+    """A kernel's release and the variant in its packages' names: `6.12.0-55.el10.x86_64` and `-rt`
+    of `6.12.0-55.el10.x86_64+rt`; no variant for the usual kernel."""
+    release, _, variant = kernel.partition("+")
+    return release, f"-{variant}" if variant else ""
+
+
 def digits_of(arch: str) -> int:
     """Ten times the capability of a CMake architecture: 61 of `61-virtual`, 120 of `120a-real`."""
     found = CAPABILITY.match(arch)

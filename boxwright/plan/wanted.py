@@ -28,6 +28,7 @@ class Wanted:
     driver_branch: str | None = None
     driver_flavour: str | None = None
     driver_source: str | None = None
+    driver_key_enrolled: bool = False
 
     # runtime
     runtime_build: str | None = None

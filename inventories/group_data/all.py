@@ -39,8 +39,12 @@ driver_branch = None
 # kernel module flavour, "open" or "proprietary"; None: what the cards need
 driver_flavour = None
 
-# "ubuntu-archive", "debian-archive" or "nvidia-repository"; None: what the distribution offers
+# "ubuntu-archive", "debian-archive", "nvidia-repository" or "rpmfusion"; None: what the
+# distribution offers
 driver_source = None
+
+# with Secure Boot on: whether the key that this host signs its modules with has been enrolled
+driver_key_enrolled = False
 
 # where NVIDIA's repositories are, or a mirror of them
 driver_nvidia_repository_url = "https://developer.download.nvidia.com/compute/cuda/repos"

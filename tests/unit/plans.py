@@ -26,6 +26,15 @@ DEBIAN_13: dict[str, Any] = {
 DEBIAN_12: dict[str, Any] = {
     "id": "debian", "version_id": "12", "kernel": "6.1.0-40-amd64", "glibc": "2.36",
 }  # fmt: skip
+ROCKY_9: dict[str, Any] = {
+    "id": "rocky", "version_id": "9.6", "kernel": "5.14.0-570.17.1.el9_6.x86_64", "glibc": "2.34",
+}  # fmt: skip
+ROCKY_10: dict[str, Any] = {
+    "id": "rocky", "version_id": "10.2", "kernel": "6.12.0-124.8.1.el10_2.x86_64", "glibc": "2.39",
+}  # fmt: skip
+FEDORA: dict[str, Any] = {
+    "id": "fedora", "version_id": "44", "kernel": "7.2.6-200.fc44.x86_64", "glibc": "2.43",
+}  # fmt: skip
 TURING, HOPPER, RUBIN, MAXWELL, VOLTA = (
     "10de:1e30", "10de:2331", "10de:3000", "10de:17f0", "10de:1db4",
 )  # fmt: skip

@@ -1,0 +1,123 @@
+"""The driver that is there already: kept if it suits and is whole, else what of it has to go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from boxwright.catalog import Distribution
+from boxwright.machine import Machine
+from boxwright.plan.cards import UsedCard
+from boxwright.plan.driver_packages import packages_of, plan_from
+from boxwright.plan.driver_sources import Need
+from boxwright.plan.results import DriverPlan
+from boxwright.plan.versions import branch_of
+from boxwright.plan.wanted import Wanted
+
+# Patterns of packages that carry a driver, for replacing one that does not suit. Narrower than
+# `nvidia-*`: a container toolkit is not ours to remove.
+REPLACED = {
+    "apt": (
+        "nvidia-driver-[0-9]*", "nvidia-driver", "nvidia-driver-cuda", "nvidia-driver-bin",
+        "nvidia-driver-libs", "nvidia-kernel-*", "nvidia-dkms-*", "nvidia-headless-*",
+        "nvidia-utils-*", "nvidia-compute-utils-*", "nvidia-open*", "nvidia-smi",
+        "nvidia-persistenced", "nvidia-modprobe", "nvidia-firmware-*", "firmware-nvidia-gsp",
+        "libnvidia-compute*", "libnvidia-ml1", "libnvidia-cfg1*", "libcuda1",
+        "linux-modules-nvidia-*", "linux-objects-nvidia-*", "cuda-drivers*",
+        "nvidia-driver-pinning-*",
+    ),
+    "dnf": (
+        "kmod-nvidia*", "akmod-nvidia*", "dkms-nvidia", "nvidia-driver*", "nvidia-kmod*",
+        "nvidia-open*", "nvidia-persistenced", "nvidia-modprobe", "nvidia-xconfig",
+        "nvidia-settings", "libnvidia-cfg*", "libnvidia-fbc*", "libnvidia-gpucomp*",
+        "libnvidia-ml*", "xorg-x11-drv-nvidia*", "xorg-x11-nvidia*", "cuda-drivers*",
+    ),
+}  # fmt: skip
+# A module built here would be taken before the signed one of the same branch.
+BUILT_HERE = ("nvidia-dkms-*", "nvidia-kernel-source-*")
+
+
+def kept(
+    machine: Machine,
+    distribution: Distribution,
+    wanted: Wanted,
+    need: Need,
+    cards: tuple[UsedCard, ...],
+) -> DriverPlan | None:
+    """The driver that is installed, if it serves the cards and its parts fit each other.
+
+    Under Secure Boot only a loaded one: nobody can tell whether another's signature is accepted.
+    """
+    nvidia = machine.nvidia
+    present = _present(machine)
+    branch = branch_of(present)
+    if present is None or branch is None or nvidia.flavour is None:
+        return None
+    if not need.takes(branch, nvidia.flavour) or nvidia.userspace != present:
+        return None
+    loaded = nvidia.loaded == present
+    if machine.secure_boot and not loaded and not wanted.driver_key_enrolled:
+        return None
+    made = _of_its_source(machine, distribution, wanted, branch, nvidia.flavour)
+    if nvidia.installed is None:
+        made = replace(made, packages=(), headers=None, build="host")
+    elif machine.secure_boot:
+        # whether the module was signed here or by the distribution is not known: nothing to add
+        made = replace(made, packages=(), headers=None)
+    nouveau = any(card.gpu.driver == "nouveau" for card in cards)
+    return replace(
+        made,
+        source="installed",
+        reboot=not loaded or (nouveau and nvidia.installed is not None),
+        why=f"driver {present} ({nvidia.flavour}) is installed and serves every card",
+    )
+
+
+def _present(machine: Machine) -> str | None:
+    """The module on the disk; in a container, which has none, the one that its host loaded."""
+    if machine.nvidia.installed is None and machine.container is not None:
+        return machine.nvidia.loaded
+    return machine.nvidia.installed
+
+
+def _of_its_source(
+    machine: Machine, distribution: Distribution, wanted: Wanted, branch: int, flavour: str
+) -> DriverPlan:
+    """The plan of the source that has this branch, so that its packages are known and held."""
+    for source in distribution.sources:
+        packages = packages_of(source, branch, flavour)
+        if packages and wanted.driver_source in (None, source.name):
+            return plan_from(machine, distribution, source, branch, flavour, packages)
+    return DriverPlan(
+        str(branch), flavour, "installed", (), (), False, manager=distribution.manager
+    )
+
+
+def replacing(machine: Machine, made: DriverPlan) -> DriverPlan:
+    """The plan with what has to be removed first: parts of another branch or flavour."""
+    nvidia = machine.nvidia
+    on_disk = [v for v in (nvidia.installed, nvidia.userspace) if v is not None]
+    if not on_disk and nvidia.loaded is None:
+        return made
+    remove: tuple[str, ...] = BUILT_HERE if made.build == "signed" else ()
+    other = any(str(branch_of(version)) != made.branch for version in on_disk)
+    if other or (on_disk and nvidia.flavour not in (None, made.flavour)):
+        remove = REPLACED[made.manager]
+    return replace(made, remove=remove, why=f"{_found(machine)}; {made.why}")
+
+
+def _found(machine: Machine) -> str:
+    nvidia = machine.nvidia
+    return (
+        f"found {nvidia.flavour or 'a'} driver with module {nvidia.installed or 'none'}, loaded"
+        f" {nvidia.loaded or 'none'}, libraries {nvidia.userspace or 'none'}"
+    )
+
+
+def warnings(machine: Machine, driver: DriverPlan | None) -> tuple[str, ...]:
+    """What a person should know of the driver's plan although it is no reason to refuse."""
+    if driver is None or machine.container is None or driver.build == "host":
+        return ()
+    return (
+        f"This is a container ({machine.container}), which shares its host's kernel: the driver's"
+        " module has to be installed and loaded there.",
+    )
