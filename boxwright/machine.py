@@ -90,9 +90,11 @@ class Gpu:
     numa_node: int | None = None
     link_speed_gts: float | None = None
     link_width: int | None = None
+    power: str | None = None  # D0 to D3cold; "suspended" by older kernels
     name: str | None = None
     vram_mib: int | None = None
     compute_cap: str | None = None
+    mig: bool | None = None  # cut into instances; null also where a card cannot be
     vram_used_mib: int | None = None  # by any process; null without a driver
     vram_used_by_service_mib: int | None = None  # of it, by our own service
 

@@ -97,11 +97,15 @@ read_files() {
     choose package_cpus_list core_siblings_list package_cpus core_siblings
     set -- "$cpu"/online "$cpu"/cpu[0-9]*/online "$cpu"/cpu[0-9]*/cpu_capacity \
         "$cpu"/cpu[0-9]*/topology/"$core_set" "$cpu"/cpu[0-9]*/topology/"$name" \
-        "$cpu"/cpu[0-9]*/topology/physical_package_id "$cpu"/cpu[0-9]*/topology/core_id \
+        "$cpu"/cpu[0-9]*/topology/physical_package_id "$cpu"/cpu[0-9]*/topology/book_id \
+        "$cpu"/cpu[0-9]*/topology/drawer_id "$cpu"/cpu[0-9]*/topology/die_id \
+        "$cpu"/cpu[0-9]*/topology/core_id \
         "$root"/sys/devices/cpu_core/cpus "$root"/sys/devices/cpu_atom/cpus \
         "$root"/sys/devices/system/node/node[0-9]*/cpulist \
         "$root"/sys/devices/system/node/node[0-9]*/cpumap \
         "$root"/sys/fs/cgroup/memory.max "$root"/sys/fs/cgroup/memory.current \
+        "$root"/sys/fs/cgroup/memory/memory.limit_in_bytes \
+        "$root"/sys/fs/cgroup/memory/memory.usage_in_bytes \
         "$root"/sys/module/nvidia/version "$root"/proc/driver/nvidia/version \
         "$root"/proc/sys/kernel/arch "$root"/proc/sys/kernel/hostname "$root"/etc/hostname \
         "$root"/proc/sys/kernel/random/boot_id "$root"/proc/1/comm \
@@ -111,7 +115,7 @@ read_files() {
     for dir in $cards; do
         for file in class vendor device subsystem_vendor subsystem_device numa_node \
             max_link_speed current_link_speed max_link_width current_link_width \
-            ../max_link_speed; do
+            ../max_link_speed ../max_link_width power_state power/runtime_status; do
             set -- "$@" "$dir/$file"
         done
     done
@@ -174,19 +178,25 @@ ask_driver() {
             [ ! -f "$library" ] || { printf '%s\n' "$library" && break 2; }
         done
     done
+}
+
+# Each query is headed by its fields. One unknown field fails a whole query with status 1 or 2, and
+# old drivers know no compute_cap, still older ones no MIG either; other failures are the driver's.
+ask_cards() {
     # Before the module is loaded nvidia-smi knows nothing, and would try to load it.
     [ -n "$root" ] || [ -e /proc/driver/nvidia/version ] || return 0
     tool nvidia-smi
     [ -n "$tool" ] || return 0
-    smi=$tool
-    fields=pci.bus_id,memory.total,memory.used
-    section smi
-    # One unknown field fails the whole query, and old drivers know no compute_cap.
-    patiently "$smi" --query-gpu=$fields,compute_cap,name --format=csv,noheader,nounits ||
-        { section smi && patiently "$smi" --query-gpu=$fields,name --format=csv,noheader,nounits; }
+    for more in "compute_cap,mig.mode.current," "compute_cap," "mig.mode.current," ""; do
+        fields=pci.bus_id,memory.total,memory.used,${more}name
+        section smi
+        echo "$fields"
+        patiently "$tool" --query-gpu="$fields" --format=csv,noheader,nounits && break
+        [ $? -le 2 ] || break
+    done
     [ "${pid:-0}" -gt 0 ] || return 0
     section apps
-    patiently "$smi" --query-compute-apps=gpu_bus_id,pid,used_memory --format=csv,noheader,nounits
+    patiently "$tool" --query-compute-apps=gpu_bus_id,pid,used_memory --format=csv,noheader,nounits
 }
 
 ask_service() {
@@ -232,6 +242,10 @@ ask_board() {
     elif [ -r "$root/sys/firmware/dmi/tables/DMI" ]; then
         section dmitable
         od -An -v -tu1 "$root/sys/firmware/dmi/tables/DMI"
+    else
+        # Kernels before 4.2 show the table by its entries only.
+        section dmitable
+        cat "$root"/sys/firmware/dmi/entries/17-*/raw | od -An -v -tu1
     fi
     section exists
     for path in sys/firmware sys/firmware/efi run/systemd/system .dockerenv run/.containerenv; do
@@ -299,6 +313,7 @@ collect() {
     read_files
     ask_service
     ask_driver
+    ask_cards
     ask_board
     [ -n "$root" ] || ask_disks
     if [ -z "$root" ]; then
@@ -355,7 +370,6 @@ function begin() { object = "" }
 function put(name, json) { object = object (object == "" ? "" : ", ") "\"" name "\": " json }
 function end() { return "{" object "}" }
 function known(text) { return text == "" ? "null" : quote(text) }
-function number(text) { return text ~ /^[0-9]+(\.[0-9]+)?$/ ? text : "null" }
 function comma(list, item) { return list (list == "" ? "" : ", ") item }
 function mib(kib) { return sprintf("%d", kib / 1024) }
 function natural(text) { return text ~ /^[0-9]+$/ }
@@ -410,6 +424,10 @@ function read_cpuinfo(    path, i, text, key, value, at, cpu) {
         if (key == "processor" && natural(value)) listed[cpu = value + 0] = 1
         else if (key == "physical id") cpuinfo_package[cpu] = value
         else if (key == "core id") cpuinfo_core[cpu] = value
+        else if (key == "siblings") cpuinfo_siblings[cpu] = value
+        else if (key == "cpu cores" && value == cpuinfo_siblings[cpu]) one_thread[cpu] = 1
+        else if (key ~ /^processor [0-9]+$/) listed[substr(key, 11) + 0] = 1  # s390
+        else if (key == "cpus active") active = value + 0  # alpha lists none
         else if ((key == "flags" || key == "features") && flags == "") flags = value
         else if (key == "model name" && cpu_model == "") cpu_model = value
         else if (key ~ /^(model|hardware|cpu|vendor)$/ && value !~ /^[0-9]+$/) {
@@ -418,6 +436,7 @@ function read_cpuinfo(    path, i, text, key, value, at, cpu) {
         else if (key == "cpu implementer") arm = 1
     }
     if (cpu_model == "") cpu_model = other_model
+    if (cpu < 0) for (i = 0; i < active; i++) listed[i] = 1
 }
 function is_online(cpu, dir,    text) {
     text = get(dir "/online")
@@ -428,16 +447,32 @@ function is_online(cpu, dir,    text) {
     for (text in listed) return cpu in listed
     return 1
 }
-function count_cpu(cpu, dir,    key, package) {
+# What tells a core from others: its set of threads, else its numbers; core numbers repeat from
+# die to die, which /proc/cpuinfo does not show, but it tells where no core has two threads.
+function core_key(cpu, dir,    key) {
+    if (dir != "") {
+        if ((key = cpu_set(dir, "core_cpus", "thread_siblings")) != "") return key
+        key = get(dir "/topology/core_id")
+        if (natural(key)) return package_key(cpu, dir) "/" get(dir "/topology/die_id") "/" key
+    }
+    if (cpuinfo_core[cpu] == "" || cpu in one_thread) return "cpu" cpu
+    return cpuinfo_package[cpu] "/" cpuinfo_core[cpu]
+}
+# Package numbers repeat from book to book of a mainframe; -1 is no number.
+function package_key(cpu, dir,    key) {
+    if (dir == "") return cpuinfo_package[cpu]
+    key = get(dir "/topology/physical_package_id")
+    if (natural(key))
+        return get(dir "/topology/drawer_id") "/" get(dir "/topology/book_id") "/" key
+    key = cpu_set(dir, "package_cpus", "core_siblings")
+    return key == "" ? cpuinfo_package[cpu] : key
+}
+function count_cpu(cpu, dir,    key) {
     threads++
-    key = dir == "" ? "" : cpu_set(dir, "core_cpus", "thread_siblings")
-    if (key == "" && cpuinfo_core[cpu] != "") key = cpuinfo_package[cpu] "/" cpuinfo_core[cpu]
-    if (key == "") key = "cpu" cpu
+    key = core_key(cpu, dir)
     if (!(key in core_seen)) { core_seen[key] = 1; cores++; core_first[cores] = cpu }
-    package = dir == "" ? "" : get(dir "/topology/physical_package_id")
-    if (!natural(package)) package = dir == "" ? "" : cpu_set(dir, "package_cpus", "core_siblings")
-    if (package == "") package = cpuinfo_package[cpu]
-    if (!(package in package_seen)) { package_seen[package] = 1; sockets++ }
+    key = package_key(cpu, dir)
+    if (!(key in package_seen)) { package_seen[key] = 1; sockets++ }
 }
 # Cores of the faster kind, or null where all are alike: Intel tells them by a counter
 # device of each kind, ARM by the capacity of each CPU.
@@ -519,17 +554,23 @@ function sorted(text,    words, n, i, set, top, mask, cpu, start, list) {
     }
     return list
 }
-function memory_part(    values, total, available, limit, list) {
+function memory_part(    values, total, available, group, limit, used, list) {
     read_meminfo(root "/proc/meminfo", values)
     total = values["MemTotal"]
     if ("MemAvailable" in values) available = values["MemAvailable"]
     else available = values["MemFree"] + values["Buffers"] + values["Cached"]
     if (!total) { total = node_kib; available = node_free_kib }
     # A container may be allowed less than the machine has.
-    limit = get(root "/sys/fs/cgroup/memory.max")
+    group = root "/sys/fs/cgroup/memory"
+    limit = get(group ".max")
+    used = get(group ".current")
+    if (limit == "") {
+        limit = get(group "/memory.limit_in_bytes")
+        used = get(group "/memory.usage_in_bytes")
+    }
     if (natural(limit) && limit / 1024 < total) {
         total = limit / 1024
-        limit = (limit - get(root "/sys/fs/cgroup/memory.current")) / 1024
+        limit = (limit - used) / 1024
         if (limit < available) available = limit > 0 ? limit : 0
     }
     list = dimms()
@@ -555,6 +596,7 @@ function dimm(size_mib, speed, type, place) {
 function end_dimm(    size) {
     if (!in_dimm) return
     in_dimm = 0
+    if (field["Memory Technology"] ~ /Optane|NVDIMM-[FP]/ || field["Type"] ~ /non-volatile/) return
     size = field["Size"] + 0
     if (field["Size"] ~ /GB/) size *= 1024
     if (field["Size"] ~ /TB/) size *= 1048576
@@ -580,11 +622,11 @@ function dmi_speed(at, short, long_,    speed) {
     return speed
 }
 # Memory devices of the SMBIOS table (type 17; DSP0134, section 7.18).
-function read_dmi_table(    at, size, speed, text, parts, i, names, place) {
-    text = "18 DDR 19 DDR2 24 DDR3 26 DDR4 27 LPDDR 28 LPDDR2 29 LPDDR3 30 LPDDR4 34 DDR5 35 LPDDR5"
-    split(text, parts, " ")
-    for (i = 1; i < 20; i += 2) names[parts[i]] = parts[i + 1]
-    names[9] = "Flash"
+function read_dmi_table(    at, size, speed, text, parts, i, n, names, place, technology) {
+    text = "9 Flash 18 DDR 19 DDR2 24 DDR3 26 DDR4 27 LPDDR 28 LPDDR2 29 LPDDR3 30 LPDDR4 31 Flash" \
+        " 32 HBM 33 HBM2 34 DDR5 35 LPDDR5 36 HBM3"
+    n = split(text, parts, " ")
+    for (i = 1; i < n; i += 2) names[parts[i]] = parts[i + 1]
     for (at = 0; at + 4 <= bytes && byte[at] != 127 && byte[at + 1] >= 4; ) {
         if (byte[at] == 17 && byte[at + 1] >= 21) {
             size = word(at + 12)
@@ -594,7 +636,9 @@ function read_dmi_table(    at, size, speed, text, parts, i, names, place) {
             speed = dmi_speed(at, 32, 88)
             if (!speed) speed = dmi_speed(at, 21, 84)
             place = dmi_text(at, byte[at + 17]) " " dmi_text(at, byte[at + 16])
-            dimm(size, speed, names[byte[at + 18]], place)
+            # 5 to 7 keep what is written: NVDIMM-F, NVDIMM-P and Optane.
+            technology = byte[at + 1] >= 41 ? byte[at + 40] : 0
+            if (technology < 5 || technology > 7) dimm(size, speed, names[byte[at + 18]], place)
         }
         for (at += byte[at + 1]; at + 1 < bytes && (byte[at] || byte[at + 1]); at++) ;
         at += 2
@@ -607,20 +651,36 @@ function dimms() {
 }
 
 function hex_id(text) { text = tolower(text); sub(/^0x/, "", text); return text }
-# Idle cards slow their link down, so what counts is the most that card and slot can do.
-function link_speed(dir,    speed, slot) {
-    speed = get(dir "/max_link_speed") + 0
-    if (!speed) speed = get(dir "/current_link_speed") + 0
+# D0 to D3cold by the kernel; older ones tell only that a device sleeps.
+function power(dir,    text) {
+    text = get(dir "/power_state")
+    if (text ~ /^D[0-9]/) return text
+    return get(dir "/power/runtime_status") == "suspended" ? "suspended" : ""
+}
+function lanes(path,    width) {
+    width = get(path) + 0
+    return width < 1 || width > 32 ? 0 : width
+}
+# Idle cards slow their link down, so what counts is the most that card and slot can do. A card
+# without power answers every register with ones: 63 lanes, and the fastest speed there is.
+function link_speed(dir,    speed, slot, now) {
+    now = get(dir "/current_link_speed") + 0
+    speed = get(dir "/max_link_width") + 0 > 32 ? 0 : get(dir "/max_link_speed") + 0
     slot = get(dir "/../max_link_speed") + 0
-    if (slot && slot < speed) speed = slot
+    # Ports of virtual machines claim less than what runs through them.
+    if (slot && slot < speed && slot >= now) speed = slot
+    if (speed < now) speed = now
     return speed ? sprintf("%.1f", speed) : "null"
 }
-function link_width(dir,    width) {
-    width = get(dir "/current_link_width") + 0
-    if (width < 1 || width > 32) width = get(dir "/max_link_width") + 0
-    return width < 1 || width > 32 ? "null" : width
+# Only the width in use knows of risers and of slots with fewer wires; cards keep it while idle.
+function link_width(dir,    width, slot) {
+    if ((width = lanes(dir "/current_link_width"))) return width
+    width = lanes(dir "/max_link_width")
+    slot = lanes(dir "/../max_link_width")
+    if (slot && slot < width) width = slot
+    return width ? width : "null"
 }
-function card(i,    dir, pci, driver, path, k, subsystem, node) {
+function card(i,    dir, pci, driver, path, k, subsystem, node, used) {
     dir = card_dir[i]
     pci = dir
     sub(/.*\//, "", pci)
@@ -642,11 +702,14 @@ function card(i,    dir, pci, driver, path, k, subsystem, node) {
     put("numa_node", natural(node) ? node : "null")
     put("link_speed_gts", link_speed(dir))
     put("link_width", link_width(dir))
-    put("name", known(smi_name[pci]))
-    put("vram_mib", number(smi_total[pci]))
-    put("compute_cap", known(smi_cap[pci]))
-    put("vram_used_mib", number(smi_used[pci]))
-    put("vram_used_by_service_mib", natural(smi_used[pci]) ? smi_ours[pci] + 0 : "null")
+    put("power", known(power(dir)))
+    put("name", known(usable(smi[pci, "name"])))
+    put("vram_mib", whole(smi[pci, "memory.total"]))
+    put("compute_cap", known(capability(smi[pci, "compute_cap"])))
+    put("mig", mig(smi[pci, "mig.mode.current"]))
+    used = whole(smi[pci, "memory.used"])
+    put("vram_used_mib", used)
+    put("vram_used_by_service_mib", used == "null" ? used : smi_ours[pci] + 0)
     return end()
 }
 function cards_part(    i, out) {
@@ -660,7 +723,11 @@ function sysfs_address(text) {
     sub(/^0+/, "", text)
     return text
 }
-function usable(text) { return text ~ /^\[/ ? "" : text }
+# What it does not know it writes in brackets: [N/A], [Not Supported], [Unknown Error].
+function usable(text) { return text ~ /^\[/ || text == "N/A" ? "" : text }
+function whole(text) { return natural(text) ? text : "null" }
+function capability(text) { return text ~ /^[0-9]+\.[0-9]+$/ ? text : "" }
+function mig(text) { return text == "Enabled" ? "true" : text == "Disabled" ? "false" : "null" }
 
 function version_in(text) {
     return match(text, /[0-9]+\.[0-9]+(\.[0-9]+)?/) ? substr(text, RSTART, RLENGTH) : ""
@@ -820,13 +887,10 @@ section == "module" && /^license:/ && module_license == "" {
     sub(/^license:[ \t]*/, "", module_license)
 }
 section == "library" { library = $0; sub(/.*libnvidia-ml\.so\./, "", library) }
-section == "smi" && /^[0-9A-Fa-f]+:.*,.*,.*,/ {
-    count = split($0, part, /, */)
+section == "smi" && at == 1 { columns = split($0, column, ","); next }
+section == "smi" && /^[0-9A-Fa-f]+:/ && split($0, part, /, */) == columns {
     pci = sysfs_address(part[1])
-    smi_total[pci] = part[2]
-    smi_used[pci] = part[3]
-    smi_name[pci] = usable(part[count])
-    smi_cap[pci] = count > 4 && part[4] ~ /^[0-9]+\.[0-9]+$/ ? part[4] : ""
+    for (i = 2; i <= columns; i++) smi[pci, column[i]] = part[i]
 }
 section == "apps" && /^[0-9A-Fa-f]+:/ {
     split($0, part, /, */)

@@ -210,6 +210,24 @@ def test_a_container_has_what_it_may_use(
     assert (found["total_mib"], found["available_mib"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [("3221225472", (3072, 2048)), ("9223372036854771712", (8192, 4096))],
+)
+def test_so_has_one_under_version_1_control_groups(
+    limit: str, expected: tuple[int, int], tmp_path: Path
+) -> None:
+    """Without a limit the file holds the largest number of whole pages."""
+    files: Files = {"memory.limit_in_bytes": limit, "memory.usage_in_bytes": "1073741824"}
+    write_tree(tmp_path / "sys/fs/cgroup/memory", files)
+    text = "MemTotal: 8388608 kB\nMemAvailable: 4194304 kB\n"
+    write_tree(tmp_path, {"proc/meminfo": text, "run/systemd/container": "lxc"})
+    found = probe(tmp_path)
+    memory = found["memory"]
+    assert (memory["total_mib"], memory["available_mib"]) == expected
+    assert found["container"] == "lxc"
+
+
 def dmi(tree: Path, *devices: bytes) -> Any:
     table = BIOS + b"".join(devices) + END_OF_TABLE
     write_tree(tree, {"sys/firmware/dmi/tables/DMI": table})
@@ -229,6 +247,29 @@ def test_dimms_from_the_firmwares_own_table(tmp_path: Path) -> None:
         {"size_mib": 32768, "speed_mts": 3600, "type": "DDR5", "slot": "P0 CHANNEL A DIMM 1"},
         {"size_mib": 16384, "speed_mts": 2400, "type": "DDR4", "slot": "NODE 0 A1"},
         {"size_mib": 16384, "speed_mts": 70000, "type": "DDR4", "slot": "NODE 0 A2"},
+    ]
+
+
+def test_memory_that_keeps_what_is_written_is_no_ram(tmp_path: Path) -> None:
+    """DSP0134, 7.18.6: technology 3 is DRAM, 4 DRAM with a battery, 7 Optane."""
+    devices = []
+    for number, technology in enumerate((3, 4, 5, 6, 7)):
+        device = bytearray(memory_device(32768, DDR4, 2666, 2666, "B", f"A{number}"))
+        device[0x28] = technology
+        devices.append(bytes(device))
+    assert [one["slot"] for one in dmi(tmp_path, *devices)] == ["B A0", "B A1"]
+
+
+def test_dimms_from_the_entries_of_an_older_kernel(tmp_path: Path) -> None:
+    """/sys/firmware/dmi/entries (Linux 2.6.39) has each structure with the strings behind it."""
+    entries = tmp_path / "sys/firmware/dmi/entries"
+    for number, slot in enumerate(("A1", "B1")):
+        raw = memory_device(8192, DDR4, 2133, 1866, "NODE 0", slot)
+        write_tree(entries, {f"17-{number}/raw": raw, f"4-{number}/raw": BIOS})
+    found = memory(tmp_path)["dimms"]
+    assert [(one["size_mib"], one["speed_mts"], one["slot"]) for one in found] == [
+        (8192, 1866, "NODE 0 A1"),
+        (8192, 1866, "NODE 0 B1"),
     ]
 
 
@@ -266,6 +307,15 @@ Memory Device
 	Type: DDR3
 	Speed: 1600 MHz
 	Configured Clock Speed: Unknown
+
+Handle 0x0014, DMI type 17, 92 bytes
+Memory Device
+	Size: 126 GB
+	Locator: B2
+	Bank Locator: BANK 1
+	Type: Logical non-volatile device
+	Speed: 2666 MT/s
+	Memory Technology: Intel Optane DC persistent memory
 END"""
 
 
