@@ -142,8 +142,8 @@ def test_a_link_is_what_card_and_slot_can_do(
     write_tree(
         tmp_path / port, {"max_link_speed": slot, "max_link_width": "8", "class": "0x060400"}
     )
-    link: dict[str, str | bytes] = {"current_link_speed": now, "current_link_width": width}
-    write_card(tmp_path, "x", {"max_link_speed": "32.0 GT/s PCIe", "device": "0x2b85"} | link)
+    link = {"current_link_speed": now, "current_link_width": width}
+    write_card(tmp_path, "x", {"max_link_speed": "32.0 GT/s PCIe", "device": "0x2b85", **link})
     devices = tmp_path / "sys/bus/pci/devices"
     (devices / "x").rename(tmp_path / port / "0000:01:00.0")
     (devices / "0000:01:00.0").symlink_to(f"../../../../{port}/0000:01:00.0")
