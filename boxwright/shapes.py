@@ -38,6 +38,7 @@ class ModelShape:
     `experts` and `experts_used` are routed experts per layer and per token (0 for dense models);
     `output_bytes` is 0 where the output shares the token embeddings. `skipped_bytes` are drafting
     (MTP) blocks that lie in the file but are not loaded; `parameters` leaves them out too.
+    `header_bytes` is how long each shard's header is (empty where an older stamp does not tell).
     `metadata` holds the architecture's own keys; arrays as numbers with commas between.
     """
 
@@ -55,6 +56,7 @@ class ModelShape:
     shards: int = 1
     parameters: int = 0
     skipped_bytes: int = 0
+    header_bytes: tuple[int, ...] = ()
     metadata: dict[str, int | float | str | bool] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -65,4 +67,5 @@ class ModelShape:
 def shape_from_json(document: dict[str, Any]) -> ModelShape:
     """The shape that `to_json` wrote; raises TypeError or KeyError on anything else."""
     layers = tuple(LayerShape(**layer) for layer in document["layers"])
-    return ModelShape(**{**document, "layers": layers})
+    headers = tuple(document.get("header_bytes", ()))
+    return ModelShape(**{**document, "layers": layers, "header_bytes": headers})

@@ -2,6 +2,7 @@
 
 from boxwright.facts.access import Access, AccessState
 from boxwright.facts.decode import DecodeRecord, DecodeRecords
+from boxwright.facts.fit import FitRecord, FitRecords, FitRow
 from boxwright.facts.models import Models, ModelsState, ModelStamp, PresentFile, StampedFile
 from boxwright.facts.probe import Machine
 from boxwright.facts.releases import Releases, ReleasesState, ReleaseStamp
@@ -12,6 +13,9 @@ __all__ = [
     "AccessState",
     "DecodeRecord",
     "DecodeRecords",
+    "FitRecord",
+    "FitRecords",
+    "FitRow",
     "Machine",
     "ModelStamp",
     "Models",

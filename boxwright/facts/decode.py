@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 from pyinfra.api import FactBase
 
 from boxwright.facts.documents import as_json
-from boxwright.facts.shell import decoded, script
+from boxwright.facts.records import asking, read_records
 
 
 @dataclass(frozen=True)
@@ -45,14 +44,8 @@ class DecodeRecords(FactBase[tuple[DecodeRecord, ...]]):
 
     def command(self) -> str:
         """Read the file, if it is there."""
-        return script("encode.sh", "decode.sh")
+        return asking("/var/lib/boxwright/decode.jsonl")
 
     def process(self, output: Sequence[str]) -> tuple[DecodeRecord, ...]:
         """Read the lines."""
-        records = []
-        for line in output:
-            try:
-                records.append(_RECORD.validate_python(json.loads(decoded(line))))
-            except (ValueError, ValidationError):
-                continue
-        return tuple(records)
+        return read_records(_RECORD, output)

@@ -22,7 +22,8 @@ Value = Scalar | tuple[Scalar, ...]
 class Header:
     """What one file says. `metadata` holds scalars and arrays of numbers by key.
 
-    Arrays of strings (the vocabulary) are not kept; `array_lengths` counts every array.
+    Arrays of strings (the vocabulary) are not kept; `array_lengths` counts every array. Weights
+    begin after `header_bytes`.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Header:
     metadata: dict[str, Value]
     array_lengths: dict[str, int]
     tensors: tuple[Tensor, ...]
+    header_bytes: int = 0
 
     @property
     def shard(self) -> int:
@@ -87,7 +89,8 @@ def _plain(path: Path, size: int, reader: HeaderReader) -> Header:
         value = _value(field)
         if value is not None:
             metadata[key] = value
-    return Header(path, size, metadata, lengths, tuple(reader.listed))
+    offset = int(reader.data_offset)
+    return Header(path, size, metadata, lengths, tuple(reader.listed), offset)
 
 
 def _value(field: ReaderField) -> Value | None:

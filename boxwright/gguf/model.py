@@ -90,6 +90,7 @@ def _shape(headers: list[Header]) -> ModelShape:
         shards=len(headers),
         parameters=weights.parameters,
         skipped_bytes=weights.skipped_bytes,
+        header_bytes=tuple(header.header_bytes for header in headers),
         metadata=_kept(parameters),
     )
 

@@ -11,6 +11,7 @@ from boxwright.operation.apt import (
 )
 from boxwright.operation.ask import Ask
 from boxwright.operation.files import absent, rendered, written_private
+from boxwright.operation.hub_file import UNREACHABLE_CURE, hub_file_url, hub_headers
 from boxwright.operation.lock import take_lock
 from boxwright.operation.nvidia import (
     nvidia_fingerprint,
@@ -39,6 +40,7 @@ from boxwright.operation.transfer import (
 from boxwright.operation.write import write_whole
 
 __all__ = [
+    "UNREACHABLE_CURE",
     "Ask",
     "Commands",
     "Download",
@@ -53,6 +55,8 @@ __all__ = [
     "endpoints_for_host",
     "fetch",
     "hashing_timeout_s",
+    "hub_file_url",
+    "hub_headers",
     "install_packages",
     "installed_packages",
     "machine_of_host",

@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 
 from boxwright.operation import (
+    UNREACHABLE_CURE,
     Commands,
     Download,
     endpoints_for_host,
     fetch,
+    hub_file_url,
+    hub_headers,
     machine_of_host,
     no_room,
     noop,
@@ -28,7 +31,6 @@ from roles.models.state import (
     WantedFile,
     candidates,
     checked_before,
-    download_url,
     missing_bytes,
     present_at,
     settled,
@@ -143,13 +145,11 @@ def prove_files() -> Commands:
 
 def _download(job: Job, file: WantedFile) -> Download:
     endpoints = endpoints_for_host()
-    token = endpoints.hub_token()
     return Download(
-        download_url(endpoints.models_hub_url, job.model.repository, job.commit, file.name),
+        hub_file_url(endpoints.models_hub_url, job.model.repository, job.commit, file.name),
         file.path,
         file.size_bytes,
         file.sha256,
-        headers=(f"Authorization: Bearer {token}",) if token else (),
-        unreachable_cure="check that the host reaches models_hub_url (or set proxy_url), and that"
-        " models_hub_token_file holds a token that may read this repository",
+        headers=hub_headers(endpoints),
+        unreachable_cure=UNREACHABLE_CURE,
     )

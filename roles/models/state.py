@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
 from boxwright.facts import ModelsState, PresentFile
 from boxwright.plan.results import ModelFile, ModelPlan
@@ -130,8 +129,3 @@ def stamp_of(
         "files": files,
         "shape": shape,
     }
-
-
-def download_url(hub_url: str, repository: str, commit: str, name: str) -> str:
-    """Where the Hub gives this file of this commit (it redirects to a signed address)."""
-    return f"{hub_url.rstrip('/')}/{quote(repository)}/resolve/{quote(commit)}/{quote(name)}"

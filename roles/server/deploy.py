@@ -2,8 +2,14 @@
 
 from pyinfra.api import deploy
 
-from roles.server import answers, operations, proofs
+from roles.server import answers, operations, proofs, rehearsal
 from roles.server.defaults import DEFAULTS
+
+
+@deploy("Server", data_defaults=DEFAULTS)
+def rehearse() -> None:
+    """Have the installed build measure the model on its headers, before it is fetched."""
+    rehearsal.rehearse(name="Prove that the model will fit")
 
 
 @deploy("Server", data_defaults=DEFAULTS)

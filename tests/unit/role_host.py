@@ -62,7 +62,8 @@ class RoleHost:
     """`facts` maps a fact's class to its answer, or to a function of its arguments.
 
     `effects` maps a part of a command to what it does to this host; `fails_next` tells which
-    commands fail. `sent` is every command that was sent, `files` what was written.
+    commands fail; `answers` maps a part of a command that is asked to the lines it prints.
+    `sent` is every command that was sent, `files` what was written.
     """
 
     machine: Machine | None = None
@@ -74,6 +75,7 @@ class RoleHost:
     directories: set[str] = field(default_factory=lambda: set(FRESH))
     effects: dict[str, Callable[[RoleHost], None]] = field(default_factory=dict)
     fails_next: Callable[[str], bool] = lambda text: False
+    answers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     noops: list[str] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
@@ -161,6 +163,7 @@ class RoleHost:
         failed = self.fails_next(text) or f"echo '{REFUSED}" in text[:30]
         if isinstance(command, Ask):
             command.succeeded = not failed
+            command.lines = next((said for part, said in self.answers.items() if part in text), ())
             return True
         return not failed
 

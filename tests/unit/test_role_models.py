@@ -9,12 +9,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from boxwright.facts import ModelsState, ModelStamp, PresentFile
+from boxwright.operation import hub_file_url
 from boxwright.plan.results import ModelFile, ModelPlan
 from roles.models.state import (
     WantedFile,
     candidates,
     checked_before,
-    download_url,
     missing_bytes,
     present_at,
     settled,
@@ -115,5 +115,5 @@ def test_a_stamp_is_never_written_over_a_missing_file() -> None:
 
 def test_names_in_a_download_url_are_quoted() -> None:
     file = WantedFile("UD Q4/a#b.gguf", "/x/a#b.gguf", 1, "a" * 64)
-    url = download_url("http://hub.example/", "some one/repo", "abc", file.name)
+    url = hub_file_url("http://hub.example/", "some one/repo", "abc", file.name)
     assert url == "http://hub.example/some%20one/repo/resolve/abc/UD%20Q4/a%23b.gguf"

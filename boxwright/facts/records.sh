@@ -1,0 +1,3 @@
+# shellcheck shell=sh disable=SC2154
+# What was measured here, line by line, as it was appended to $path.
+[ ! -r "$path" ] || encode <"$path"
