@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -113,6 +115,30 @@ def test_the_arguments_differ_as_the_facts_differ(lab: RunningLab, converged: Ru
 
 
 @pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize(("name", "devices"), [("xeon", 2), ("ryzen", 1), ("pro6000", 1)])
+def test_the_installed_build_measured_the_model_before_its_weights_came(
+    lab: RunningLab, converged: Run, name: str, devices: int
+) -> None:
+    record = json.loads(lab.run(name, "tail -n 1 /var/lib/boxwright/fit.jsonl"))
+    names = [row["name"] for row in record["devices"]]
+    assert names == [*(f"Vulkan{number}" for number in range(devices)), "Host"]
+    for row in record["devices"]:
+        found = row["model_mib"] + row["context_mib"] + row["compute_mib"]
+        assert abs(found - row["planned_mib"]) <= 64, row
+    first, second = itertools.islice(asked_of_storage(lab, name), 2)
+    for row in (first, second):  # a header of each of the model's two files
+        assert row["status"] == 206 and row["bytes_sent"] < 2**20, row
+
+
+def asked_of_storage(lab: RunningLab, name: str) -> Iterator[dict[str, Any]]:
+    """What a host asked of the Hub's storage, in order."""
+    address = next(one["address"] for one in lab.document["hosts"] if one["host"] == name)
+    for line in (lab.lab.state / "hub.log").read_text().splitlines():
+        row = json.loads(line)
+        if row["service"] == "cdn" and row["client"] == address:
+            yield row
+
+
 def test_it_answers_a_chat_with_the_key_and_only_with_it(
     lab: RunningLab, converged: Run, name: str
 ) -> None:
