@@ -19,14 +19,17 @@ HOST = -1
 class Layout:
     """A placement in numbers. `devices` GPUs; `gpu_layers` counts the output as one layer.
 
-    `experts_on_host` are the first layers whose experts stay in host RAM, `split` the devices'
-    shares (empty: equal ones).
+    `experts_on_host` are the layers whose routed experts stay in host RAM (`first_layers` names
+    those of `--n-cpu-moe`), `split` the devices' shares (empty: equal ones). `experts_elsewhere`
+    are layers whose experts `--override-tensor` puts on another GPU than the rest of the layer,
+    as (layer, device).
     """
 
     devices: int
     gpu_layers: int
-    experts_on_host: int
+    experts_on_host: frozenset[int] = frozenset()
     split: tuple[float, ...] = ()
+    experts_elsewhere: tuple[tuple[int, int], ...] = ()
 
     def device_of(self, layer: int, layers: int) -> int:
         """The device of a layer (the output is layer number `layers`), or HOST."""
@@ -41,7 +44,9 @@ class Layout:
 
     def experts_device(self, layer: int, layers: int) -> int:
         """Where a layer's routed experts lie."""
-        return HOST if layer < self.experts_on_host else self.device_of(layer, layers)
+        if layer in self.experts_on_host:
+            return HOST
+        return dict(self.experts_elsewhere).get(layer, self.device_of(layer, layers))
 
     def has_host_experts(self, shape: ModelShape) -> bool:
         """Whether routed experts of any layer lie in host RAM."""
@@ -83,6 +88,11 @@ def shares(shape: ModelShape, layout: Layout) -> dict[int, Share]:
         device: Share(weight_bytes[device], tuple(layers[device]), device == output)
         for device in weight_bytes
     }
+
+
+def first_layers(count: int) -> frozenset[int]:
+    """The layers whose experts `--n-cpu-moe COUNT` leaves in host RAM."""
+    return frozenset(range(count))
 
 
 def all_layers(shape: ModelShape) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from boxwright.plan.balance import layers_per_device
-from boxwright.plan.layout import Layout, all_layers
+from boxwright.plan.layout import Layout, all_layers, first_layers
 from boxwright.plan.results import MemoryPlan, Placement, Refusal
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
@@ -113,20 +113,20 @@ def _candidates(
     """Layouts to try, fastest first, and what `--n-gpu-layers` is given for each."""
     everything, layers = all_layers(shape), len(shape.layers)
     if not devices:
-        yield Layout(0, 0, 0), 0
+        yield Layout(0, 0), 0
         return
     if wanted.server_n_cpu_moe is not None:
-        yield Layout(devices, everything, wanted.server_n_cpu_moe), "all"
+        yield Layout(devices, everything, first_layers(wanted.server_n_cpu_moe)), "all"
         return
     if wanted.server_placement in ("auto", "gpu"):
-        yield Layout(devices, everything, 0), "all"
+        yield Layout(devices, everything), "all"
     if wanted.server_placement == "gpu":
         return
     if shape.experts:
-        yield Layout(devices, everything, layers), "all"
+        yield Layout(devices, everything, first_layers(layers)), "all"
     else:
         for count in range(layers, -1, -1):
-            yield Layout(devices, count, 0), count
+            yield Layout(devices, count), count
 
 
 def _splits(
@@ -152,7 +152,7 @@ def _balanced(shape: ModelShape, layout: Layout, memory: MemoryPlan, state: Stat
     weights = [
         layer.dense_bytes
         + layer.shared_expert_bytes
-        + (layer.expert_bytes if number >= layout.experts_on_host else 0)
+        + (layer.expert_bytes if number not in layout.experts_on_host else 0)
         + state(number)
         for number, layer in enumerate(shape.layers)
     ]
@@ -164,7 +164,7 @@ def _words(layout: Layout, gpu_layers: str | int, wanted: Wanted) -> Placement:
     forced = wanted.server_n_cpu_moe
     return Placement(
         gpu_layers=gpu_layers,
-        cpu_moe=forced is None and layout.experts_on_host > 0,
+        cpu_moe=forced is None and bool(layout.experts_on_host),
         n_cpu_moe=forced,
         tensor_split=layout.split or None,
     )

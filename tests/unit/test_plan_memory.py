@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from boxwright.plan.context import ContextSize, layer_bytes, padded
-from boxwright.plan.layout import HOST, Layout, all_layers, shares
+from boxwright.plan.layout import HOST, Layout, all_layers, first_layers, shares
 from boxwright.plan.results import MemoryPlan
 from boxwright.shapes import LayerShape, ModelShape
 from tests.unit.plans import (
@@ -183,27 +183,40 @@ def test_what_llama_cpp_does_not_count_is_itemised() -> None:
 
 def test_layers_are_cut_where_llama_cpp_cuts_them() -> None:
     """Equal shares of 63 (62 layers and the output): 32 to the first device, 30 to the second."""
-    layout = Layout(2, all_layers(minimax_m2()), 0, (1.0, 1.0))
+    layout = Layout(2, all_layers(minimax_m2()), split=(1.0, 1.0))
     on = [layout.device_of(number, 62) for number in range(63)]
     assert (on.count(0), on.count(1)) == (32, 31)
     assert on == sorted(on)
-    by_layers = Layout(2, 63, 0, (20.0, 43.0))
+    by_layers = Layout(2, 63, split=(20.0, 43.0))
     assert [by_layers.device_of(number, 62) for number in range(63)].count(0) == 20
-    partly = Layout(1, 10, 0)
+    partly = Layout(1, 10)
     assert [partly.device_of(number, 62) for number in range(63)].count(HOST) == 53
 
 
 def test_every_byte_lies_somewhere_once() -> None:
     shape = minimax_m2()
     for layout in (
-        Layout(0, 0, 0),
-        Layout(1, 63, 62),
-        Layout(2, 63, 30, (3.0, 1.0)),
-        Layout(3, 20, 0),
+        Layout(0, 0),
+        Layout(1, 63, first_layers(62)),
+        Layout(2, 63, first_layers(30), (3.0, 1.0)),
+        Layout(2, 63, frozenset({3, 40}), (3.0, 1.0), ((0, 1), (60, 0))),
+        Layout(3, 20),
     ):
         assert sum(s.weight_bytes for s in shares(shape, layout).values()) == shape.file_bytes + (
             shape.other_bytes
         )
+
+
+def test_experts_lie_where_the_layout_says() -> None:
+    """As `-ot` puts them: layer 3's in host RAM, layer 0's on the second card."""
+    layout = Layout(2, 63, frozenset({3}), experts_elsewhere=((0, 1),))
+    assert [layout.device_of(number, 62) for number in (0, 1, 3)] == [0, 0, 0]
+    assert [layout.experts_device(number, 62) for number in (0, 1, 3)] == [1, 0, HOST]
+    usual, moved = shares(minimax_m2(), Layout(2, 63)), shares(minimax_m2(), layout)
+    experts = [minimax_m2().layers[number].expert_bytes for number in (0, 3)]
+    assert moved[1].weight_bytes == usual[1].weight_bytes + experts[0]
+    assert moved[HOST].weight_bytes == usual[HOST].weight_bytes + experts[1]
+    assert moved[0].weight_bytes == usual[0].weight_bytes - sum(experts)
 
 
 def test_a_sliding_window_keeps_only_its_cells() -> None:
