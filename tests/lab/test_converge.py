@@ -114,8 +114,7 @@ def test_the_arguments_differ_as_the_facts_differ(lab: RunningLab, converged: Ru
     assert "--numa" in given["xeon"] and "--numa" not in given["ryzen"]
 
 
-@pytest.mark.parametrize("name", HOSTS)
-@pytest.mark.parametrize(("name", "devices"), [("xeon", 2), ("ryzen", 1), ("pro6000", 1)])
+@pytest.mark.parametrize(("name", "devices"), WITH_CARDS.items())
 def test_the_installed_build_measured_the_model_before_its_weights_came(
     lab: RunningLab, converged: Run, name: str, devices: int
 ) -> None:
@@ -139,6 +138,7 @@ def asked_of_storage(lab: RunningLab, name: str) -> Iterator[dict[str, Any]]:
             yield row
 
 
+@pytest.mark.parametrize("name", HOSTS)
 def test_it_answers_a_chat_with_the_key_and_only_with_it(
     lab: RunningLab, converged: Run, name: str
 ) -> None:
