@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,9 @@ from boxwright.catalog.types import (
     Card,
     CardRule,
     ChipRange,
+    ComputeCapability,
     Distribution,
+    ListedId,
     SpeedConstants,
     Toolkit,
 )
@@ -25,36 +28,56 @@ class GpuKind:
     """What the PCI id tells of a card. `known_chip` is False for ids outside every known range.
 
     Such an id is taken for a chip of the next range (a newer chip of the same family mostly), and
-    an id beyond all of them for one of the newest.
+    an id beyond all of them for one of the newest. `listed` is what pci.ids has, None for an id
+    that it does not know: a card newer than the list, or none at all.
     """
 
     id: str
     device: int
     card: Card | None
+    listed: ListedId | None
     chip: ChipRange
     known_chip: bool
     rule: CardRule
 
     @property
     def name(self) -> str:
-        """The card's name, or the chip's where the card is not known."""
-        return self.card.name if self.card else f"{self.chip.chip} card {self.id}"
+        """The card's name; that of pci.ids, or the chip's, where the card is not known."""
+        if self.card:
+            return self.card.name
+        if self.listed:
+            return marketing_name(self.listed.name) or f"{self.listed.name} card {self.id}"
+        return f"{self.chip.chip} card {self.id}"
 
     @property
     def generation(self) -> str:
         """Pascal, Blackwell, …"""
         return self.chip.generation
 
+    @property
+    def display(self) -> bool:
+        """Whether it is a graphics card, and not the sound or USB function of one or a chipset."""
+        return self.listed is None or self.listed.display
+
+
+def marketing_name(listed: str) -> str | None:
+    """The name in the brackets of pci.ids: `Quadro P5000` of `GP104GL [Quadro P5000]`."""
+    found = re.search(r"\[(.+)\]", listed)
+    return found[1] if found else None
+
 
 @dataclass(frozen=True)
 class Catalog:
     """Everything known of cards, drivers, CUDA, llama.cpp and models.
 
-    `ranges` and `rules` are sorted by device id; `user_assets` go before `llama.assets`.
+    `ranges` and `rules` are sorted by device id; `cards` and `listed` are keyed by it,
+    `capabilities` by their name ("6.1"). `user_assets` go before `llama.assets`.
     """
 
     ranges: tuple[ChipRange, ...]
+    capabilities: Mapping[str, ComputeCapability]
     cards: Mapping[int, Card]
+    listed: Mapping[int, ListedId]
     rules: tuple[CardRule, ...]
     branches: Mapping[int, Branch]
     distributions: tuple[Distribution, ...]
@@ -73,16 +96,38 @@ class Catalog:
         if vendor != NVIDIA:
             raise ValueError(f"{pci_id} is no id of an NVIDIA card")
         device = int(device_text, 16)
+        if not 0 <= device <= 0xFFFF:
+            raise ValueError(f"{pci_id} is no PCI id: a device has four hexadecimal digits")
         rule = next(rule for rule in self.rules if rule.first <= device <= rule.last)
         chip = next((one for one in self.ranges if device <= one.last), self.ranges[-1])
         return GpuKind(
             id=f"{vendor}:{device:04x}",
             device=device,
             card=self.cards.get(device),
+            listed=self.listed.get(device),
             chip=chip,
             known_chip=chip.first <= device <= chip.last,
             rule=rule,
         )
+
+    def branches_for(self, rule: CardRule) -> tuple[Branch, ...]:
+        """The branches that serve a card, oldest first, by number and by flavour."""
+        served = (branch for branch in self.branches.values() if serves(branch, rule))
+        return tuple(sorted(served, key=lambda branch: branch.branch))
+
+    def newest_long_term(self, rule: CardRule) -> Branch | None:
+        """The newest long-term branch that serves a card; None where none does."""
+        lasting = [one for one in self.branches_for(rule) if one.kind == "long-term"]
+        return lasting[-1] if lasting else None
+
+    def generations_of(self, branch: int) -> tuple[str, ...]:
+        """The generations of which a branch serves at least one chip, in the order of their ids."""
+        found = dict[str, None]()
+        for chip in self.ranges:
+            rule = self.gpu(f"{NVIDIA}:{chip.first:04x}").rule
+            if serves(self.branches[branch], rule):
+                found[chip.generation] = None
+        return tuple(found)
 
     def distribution(self, os_id: str, version_id: str) -> Distribution | None:
         """The release of a distribution, or None where it is not supported; 9.6 is a 9."""
@@ -131,3 +176,10 @@ class Catalog:
             change.first_build <= number
             and (change.last_build is None or number <= change.last_build)
         )
+
+
+def serves(branch: Branch, rule: CardRule) -> bool:
+    """Whether a branch drives a card: its number within the card's, and a flavour of both."""
+    if branch.branch < rule.first_branch or not set(branch.flavours) & set(rule.flavours):
+        return False
+    return rule.last_branch is None or branch.branch <= rule.last_branch

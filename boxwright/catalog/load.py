@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from boxwright.catalog import software, types
 from boxwright.catalog.catalog import Catalog
+from boxwright.catalog.check import check, each_once
 from boxwright.catalog.errors import CatalogError
 from boxwright.catalog.rows import asset_row, model_row
 
@@ -26,21 +27,24 @@ def load() -> Catalog:
     llama, models = _read("llama_cpp.yaml"), _read("models.yaml")
     ranges = _many(types.ChipRange, gpus["ranges"], "gpus.yaml")
     rules = _many(types.CardRule, drivers["card_rules"], "drivers.yaml")
-    cards = _many(types.Card, gpus["cards"], "gpus.yaml")
+    capabilities = _many(types.ComputeCapability, gpus["compute_capabilities"], "gpus.yaml")
+    cards = _many(types.Card, _read("cards.yaml")["cards"], "cards.yaml")
     branches = _many(types.Branch, drivers["branches"], "drivers.yaml")
     toolkits = _many(types.Toolkit, _read("cuda.yaml")["toolkits"], "cuda.yaml")
     catalog = Catalog(
         ranges=tuple(sorted(ranges, key=lambda one: one.first)),
-        cards={card.id: card for card in cards},
+        capabilities=each_once(capabilities, lambda one: one.capability, "gpus.yaml"),
+        cards=each_once(cards, lambda card: card.id, "cards.yaml"),
+        listed=_listed("nvidia_ids.txt"),
         rules=tuple(sorted(rules, key=lambda one: one.first)),
-        branches={one.branch: one for one in branches},
+        branches=each_once(branches, lambda one: one.branch, "drivers.yaml"),
         distributions=_many(types.Distribution, drivers["distributions"], "drivers.yaml"),
-        toolkits={one.version: one for one in toolkits},
+        toolkits=each_once(toolkits, lambda one: one.version, "cuda.yaml"),
         llama=_one(software.LlamaCpp, llama, "llama_cpp.yaml"),
         models={name: model_row(name, row) for name, row in models["models"].items()},
         speed=_one(types.SpeedConstants, _read("speed.yaml"), "speed.yaml"),
     )
-    _check(catalog)
+    check(catalog)
     return catalog
 
 
@@ -68,6 +72,18 @@ def _read(name: str) -> dict[str, Any]:
     return document
 
 
+def _listed(name: str) -> dict[int, types.ListedId]:
+    """Lines of four hexadecimal digits and a name, "- " before what is no graphics card."""
+    text = (resources.files("boxwright.catalog") / name).read_text(encoding="utf-8")
+    found = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            device, _, rest = line.partition(" ")
+            display = not rest.startswith("- ")
+            found[int(device, 16)] = types.ListedId(rest.removeprefix("- "), display)
+    return found
+
+
 def _one(kind: type[T], row: Any, where: str) -> T:
     try:
         return TypeAdapter(kind).validate_python(row)
@@ -79,25 +95,3 @@ def _one(kind: type[T], row: Any, where: str) -> T:
 
 def _many(kind: type[T], rows: Any, where: str) -> tuple[T, ...]:
     return tuple(_one(kind, row, f"{where}: row {index}") for index, row in enumerate(rows))
-
-
-def _check(catalog: Catalog) -> None:
-    """What single rows cannot show: overlaps, gaps, rows that name nothing."""
-    for before, after in zip(catalog.ranges, catalog.ranges[1:], strict=False):
-        if after.first <= before.last:
-            raise CatalogError(f"gpus.yaml: {before.chip} and {after.chip} overlap")
-    expected = 0
-    for rule in catalog.rules:
-        if rule.first != expected:
-            raise CatalogError(f"drivers.yaml: card_rules have a gap or overlap at {expected:04x}")
-        expected = rule.last + 1
-    if expected != 0x10000:
-        raise CatalogError(f"drivers.yaml: card_rules end at {expected:04x}, need ffff")
-    for one in catalog.distributions:
-        for source in one.sources:
-            unknown = set(source.branches) - set(catalog.branches)
-            if unknown:
-                raise CatalogError(f"drivers.yaml: {source.name} names branches {sorted(unknown)}")
-    for row in catalog.llama.assets:
-        if row.cuda is not None and row.cuda not in catalog.toolkits:
-            raise CatalogError(f"llama_cpp.yaml: {row.asset} names CUDA {row.cuda}")

@@ -35,14 +35,37 @@ class ChipRange:
 
 @dataclass(frozen=True, config=STRICT)
 class Card:
-    """One card by its device id; None where a card is sold in several sizes or it is not known."""
+    """One card by its device id; None where a card is sold in several sizes or it is not known.
+
+    `vram_mib` and `bandwidth_gb_s` are those of one GPU, `tdp_w` is the whole board's; `bus` is its
+    slot and link ("PCIe 3.0 x16", "SXM2"); `notes` are worth knowing before buying.
+    """
 
     id: DeviceId
     name: str
+    bus: str | None = None
     vram_mib: int | None = None
     bandwidth_gb_s: float | None = None
     tdp_w: int | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, config=STRICT)
+class ComputeCapability:
+    """The CUDA toolkits that compile for a capability; `last_toolkit` None: the newest does."""
+
+    capability: Capability
+    first_toolkit: Version
+    last_toolkit: Version | None
+    source: str
+
+
+@dataclass(frozen=True, config=STRICT)
+class ListedId:
+    """What pci.ids says of a device id. `display` is False for sound, USB, bridges and the like."""
+
+    name: str
+    display: bool
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -64,12 +87,16 @@ class CardRule:
 
 @dataclass(frozen=True, config=STRICT)
 class Branch:
-    """One driver branch. `end_of_life` is YYYY-MM or None; `cuda` is the toolkit of its time."""
+    """One driver branch. `end_of_life` is YYYY-MM or None; `cuda` is the toolkit of its time.
+
+    `flavours` are those in which NVIDIA makes it: from R615 on there are open modules only.
+    """
 
     branch: int
     kind: Literal["long-term", "production", "feature", "distribution"]
     end_of_life: str | None
     cuda: Version | None
+    flavours: Annotated[tuple[Flavour, ...], Field(min_length=1)]
     source: str
 
 

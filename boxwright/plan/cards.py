@@ -61,7 +61,7 @@ def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusa
     if driven and (wanted.server_placement == "cpu" or wanted.gpu_count == 0):
         warnings.append(f"{len(driven)} NVIDIA cards are left alone, as placement on the CPU asks.")
         return Cards(warnings=tuple(warnings))
-    warnings += [_unknown(card) for card in driven if not card.kind.known_chip]
+    warnings += [_unknown(card) for card in driven if card.kind.listed is None]
     if wanted.gpu_count is not None and wanted.gpu_count > len(driven):
         return Refusal(
             f"gpu_count asks for {wanted.gpu_count} NVIDIA cards, this machine has {len(driven)}"

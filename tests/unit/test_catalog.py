@@ -71,8 +71,9 @@ def test_the_branch_rule_of_every_id_is_the_one_line_rule() -> None:
 
 def test_an_id_that_does_not_exist_yet_has_an_answer() -> None:
     between, beyond = (catalog.load().gpu(f"10de:{device}") for device in ("1e79", "fffe"))
-    assert (between.generation, between.known_chip) == ("Turing", False)
-    assert beyond.known_chip is False and beyond.rule.flavours == ("open",)
+    assert (between.chip.chip, between.known_chip, between.listed) == ("TU102", True, None)
+    assert (beyond.known_chip, beyond.listed) == (False, None)
+    assert beyond.rule.flavours == ("open",)
 
 
 def test_other_vendors_are_no_cards_of_ours() -> None:
