@@ -175,7 +175,7 @@ def test_the_cards_are_those_a_buyer_meets_and_carry_what_he_has_to_know() -> No
 
 def test_what_cannot_be_meant_is_refused_at_load() -> None:
     known = catalog.load()
-    p5000, volta = known.cards[0x1BB0], known.rules[-1]
+    p5000, last = known.cards[0x1BB0], known.rules[-1]
     wrong = [
         (replace(known, cards={0x1BB0: replace(p5000, name="Quadro P6000")}), "Quadro P6000"),
         (replace(known, cards={0x10EF: replace(p5000, id=0x10EF)}), "10ef"),
@@ -183,7 +183,7 @@ def test_what_cannot_be_meant_is_refused_at_load() -> None:
         (replace(known, capabilities={}), "capability"),
         (replace(known, rules=known.rules[1:]), "gap"),
         (replace(known, rules=known.rules[:-1]), "end at"),
-        (replace(known, rules=(*known.rules[:-1], replace(volta, flavours=()))), "refusal"),
+        (replace(known, rules=(*known.rules[:-1], replace(last, flavours=()))), "refusal"),
         (replace(known, branches={}), "names branches"),
     ]
     for damaged, word in wrong:
