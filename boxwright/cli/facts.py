@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from boxwright import catalog
 from boxwright.cli.checkout import find_inventory
 from boxwright.cli.outcome import DONE, FAILED, show
-from boxwright.machine import Gpu, Machine
+from boxwright.cli.portrait import portrait_of
+from boxwright.machine import Machine
 
 
 @dataclass(frozen=True)
@@ -36,30 +37,10 @@ class FactsOutcome:
         }
 
     def picture(self) -> RenderableType:
-        table = Table("host", "system", "processor", "memory", "graphics cards", "driver", "serves")
-        for name, machine in self.machines.items():
-            table.add_row(name, *_row(machine))
+        constants = catalog.load().speed
+        panels = [portrait_of(name, one, constants) for name, one in self.machines.items()]
         sad = [Text(f"{name}: {why}", style="red") for name, why in self.failed.items()]
-        return Group(table, *sad) if self.machines else Group(*sad)
-
-
-def _row(machine: Machine) -> tuple[str, ...]:
-    cpu = machine.cpu
-    nodes = f", {len(machine.numa)} NUMA nodes" if len(machine.numa) > 1 else ""
-    return (
-        f"{machine.os.id} {machine.os.version_id}\n{machine.os.kernel}",
-        f"{cpu.model}\n{cpu.sockets} x {cpu.cores // max(cpu.sockets, 1)} cores,"
-        f" {cpu.threads} threads{nodes}",
-        f"{machine.memory.total_mib / 1024:.0f} GiB",
-        "\n".join(_card(gpu) for gpu in machine.gpus) or "none",
-        machine.nvidia.loaded or machine.nvidia.installed or "none",
-        f"{machine.llama.build or 'nothing'} ({machine.llama.service})",
-    )
-
-
-def _card(gpu: Gpu) -> str:
-    memory = f", {gpu.vram_mib} MiB" if gpu.vram_mib else ""
-    return f"{gpu.pci} {gpu.name or gpu.id}{memory} ({gpu.driver or 'no driver'})"
+        return Group(*panels, *sad)
 
 
 @click.command()

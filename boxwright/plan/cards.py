@@ -44,7 +44,7 @@ class Cards:
 
 
 def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusal:
-    """The cards that count; a refusal where `gpu_count` asks for more than there are."""
+    """The cards that count; a refusal where `gpu_count` asks for more, or one is in MIG mode."""
     warnings = [_foreign(gpu) for gpu in machine.gpus if vendor_of(gpu) in ("AMD", "Intel")]
     nvidia = [gpu for gpu in machine.gpus if vendor_of(gpu) == "NVIDIA"]
     absent = sorted(set(wanted.ignore_gpus) - {gpu.pci for gpu in machine.gpus})
@@ -62,6 +62,9 @@ def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusa
         warnings.append(f"{len(driven)} NVIDIA cards are left alone, as placement on the CPU asks.")
         return Cards(warnings=tuple(warnings))
     warnings += [_unknown(card) for card in driven if card.kind.listed is None]
+    cut = next((card for card in driven if card.gpu.mig), None)
+    if cut is not None:
+        return _in_instances(cut)
     if wanted.gpu_count is not None and wanted.gpu_count > len(driven):
         return Refusal(
             f"gpu_count asks for {wanted.gpu_count} NVIDIA cards, this machine has {len(driven)}"
@@ -110,6 +113,16 @@ def _alike(card: UsedCard, driven: tuple[UsedCard, ...]) -> bool:
 
 def _foreign(gpu: Gpu) -> str:
     return f"{gpu.pci} is an {vendor_of(gpu)} card ({gpu.id}): it is left alone."
+
+
+def _in_instances(card: UsedCard) -> Refusal:
+    """CUDA takes one instance at most (NVIDIA, MIG User Guide), never the card's whole memory."""
+    return Refusal(
+        f"{card.label} is in MIG mode: programs see one instance of it at most, the plan needs the"
+        " whole card",
+        f"switch it off (nvidia-smi -i {card.gpu.pci} -mig 0) and boot again, or name the card in"
+        " ignore_gpus",
+    )
 
 
 def _unknown(card: UsedCard) -> str:

@@ -7,11 +7,9 @@ constants and their sources are in catalog/speed.yaml). A prediction, until a be
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from boxwright.catalog import Catalog, SpeedConstants
 from boxwright.machine import Machine
+from boxwright.plan.bandwidth import HostBandwidth, host_bandwidth
 from boxwright.plan.cards import UsedCard
 from boxwright.plan.layout import HOST, Layout
 from boxwright.plan.results import Speed
@@ -20,15 +18,6 @@ from boxwright.shapes import LayerShape, ModelShape
 
 GIGA = 1e9
 UNKNOWN_LINK = (8.0, 16)  # PCIe 3.0 x16
-
-
-@dataclass(frozen=True)
-class HostBandwidth:
-    """Theoretical GB/s of one NUMA node, and whether the modules it rests on are known."""
-
-    node_gb_s: float
-    nodes: int
-    modules_known: bool
 
 
 def predict(
@@ -56,20 +45,6 @@ def predict(
         prefill_tok_s=(_rounded(prefill[0]), _rounded(prefill[1]), _rounded(prefill[2])),
         bound_by=max(parts, key=lambda name: parts[name]),
     )
-
-
-def host_bandwidth(machine: Machine, constants: SpeedConstants) -> HostBandwidth:
-    """From the fitted modules: each channel of a socket carries 8 bytes per transfer."""
-    family = next(one for one in constants.processors if re.search(one.pattern, machine.cpu.model))
-    sockets = max(machine.cpu.sockets, 1)
-    nodes = max(sum(1 for node in machine.numa if node.memory_mib), 1)
-    speeds = [dimm.speed_mts for dimm in machine.memory.dimms if dimm.speed_mts]
-    channels = family.channels
-    if machine.memory.dimms:
-        channels = min(channels, max(len(machine.memory.dimms) // sockets, 1))
-    speed_mts = min(speeds) if speeds else family.speed_mts
-    total = sockets * channels * speed_mts * 8 / 1000
-    return HostBandwidth(total / nodes, nodes, bool(speeds))
 
 
 def _active_bytes(shape: ModelShape, layout: Layout) -> dict[int, int]:

@@ -110,6 +110,16 @@ def test_a_card_that_is_passed_through_is_left_alone() -> None:
     assert any("vfio-pci" in warning for warning in made.warnings)
 
 
+def test_a_card_in_instances_is_refused_by_name_until_it_is_left_out() -> None:
+    cards = [gpu("0000:03:00.0", "10de:20b0", driver="nvidia", mig=mig) for mig in (True, False)]
+    cards[1]["pci"] = "0000:82:00.0"
+    sentence = refused(planned(machine("xeon", gpus=cards)))
+    assert "0000:03:00.0" in sentence and "nvidia-smi -i 0000:03:00.0 -mig 0" in sentence
+    assert "82:00.0" not in sentence
+    alone = planned(machine("xeon", gpus=cards), ignore_gpus=("0000:03:00.0",))
+    assert "MIG" not in (alone.refusal.reason if alone.refusal else "")
+
+
 def test_an_address_without_a_card_in_ignore_gpus_is_said() -> None:
     made = planned("xeon", ignore_gpus=("0000:99:00.0",))
     assert made.refusal is None and any("0000:99:00.0" in w for w in made.warnings)

@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxwright import catalog
 from boxwright.machine import Machine
 from boxwright.plan.results import Speed
-from boxwright.plan.speed import host_bandwidth
 from tests.unit.plans import gpu, machine, minimax_m2, planned, qwen35_122b
 
 
@@ -58,16 +56,6 @@ def test_a_prompt_of_deepseek_s_size_takes_minutes_and_not_seconds_or_hours() ->
 )
 def test_the_limit_is_named(name: str, bound: str) -> None:
     assert speed_of(name).bound_by == bound
-
-
-def test_bandwidth_of_fitted_modules() -> None:
-    """JEDEC: 8 bytes per transfer and channel: 2 x 4 of DDR4-2400, 2 of DDR5-3600."""
-    constants = catalog.load().speed
-    xeon = host_bandwidth(machine("xeon"), constants)
-    assert (xeon.node_gb_s * xeon.nodes, xeon.nodes, xeon.modules_known) == (153.6, 2, True)
-    assert host_bandwidth(machine("ryzen"), constants).node_gb_s == 57.6
-    half = machine("xeon", memory={"dimms": [{"size_mib": 65536, "speed_mts": 2400}] * 2})
-    assert host_bandwidth(half, constants).node_gb_s == 19.2
 
 
 def test_unknown_modules_widen_the_interval() -> None:
