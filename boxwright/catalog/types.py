@@ -102,7 +102,7 @@ class Branch:
 
 @dataclass(frozen=True, config=STRICT)
 class DriverPackages:
-    """Packages of one flavour; `{branch}`, `{suffix}` (kernel flavour) are filled in.
+    """Packages of one flavour; `{branch}`, `{kernel}`, `{suffix}` (its flavour) are filled in.
 
     `hold` are those to be held, which may include dependencies; with dnf they are specs of its
     versionlock plugin. `signed` replaces `install` where Secure Boot is on and the distribution

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from boxwright.catalog import VENDORS, Catalog, GpuKind
 from boxwright.machine import Gpu, Machine
-from boxwright.plan.results import Refusal
+from boxwright.plan.results import DriverPlan, Refusal
 from boxwright.plan.wanted import Wanted
 
 PASSED_THROUGH = frozenset({"vfio-pci", "pci-stub", "xen-pciback"})
@@ -33,8 +33,8 @@ class UsedCard:
 class Cards:
     """`driven` decide the driver; `used`, the first of them, get work. All in the report's order.
 
-    `visible` are those that CUDA counts: also ignored cards, if the driver of the driven ones takes
-    them too.
+    `visible` are those that CUDA may count: also ignored cards. Which of them it does is the
+    driver's to say (`seen_by`).
     """
 
     driven: tuple[UsedCard, ...] = ()
@@ -71,8 +71,25 @@ def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusa
             " that may be used",
             "lower gpu_count, or leave it unset to use what is there",
         )
-    visible = tuple(card for card in bound if card in driven or _alike(card, driven))
-    return Cards(driven, driven[: wanted.gpu_count], visible, tuple(warnings))
+    return Cards(driven, driven[: wanted.gpu_count], bound, tuple(warnings))
+
+
+def seen_by(cards: Cards, driver: DriverPlan | None) -> Cards:
+    """The cards with those left out that this driver does not take, so that CUDA never counts them.
+
+    Only ignored cards can be: a driver is chosen to take all others.
+    """
+    if driver is None:
+        return cards
+    branch = int(driver.branch)
+    seen = tuple(
+        card
+        for card in cards.visible
+        if driver.flavour in card.kind.rule.flavours
+        and card.kind.rule.first_branch <= branch
+        and (card.kind.rule.last_branch is None or branch <= card.kind.rule.last_branch)
+    )
+    return replace(cards, visible=seen)
 
 
 def vendor_of(gpu: Gpu) -> str | None:
@@ -98,17 +115,6 @@ def _card(gpu: Gpu, machine: Machine, catalog: Catalog, wanted: Wanted) -> UsedC
         capability=gpu.compute_cap or wanted.gpu_compute_cap.get(gpu.pci) or kind.chip.compute_cap,
         used_by_others_mib=max(others, 0),
     )
-
-
-def _alike(card: UsedCard, driven: tuple[UsedCard, ...]) -> bool:
-    """Whether the driver of the driven cards takes this one too, by flavour and last branch."""
-    rules = [one.kind.rule for one in driven]
-    flavours = set(card.kind.rule.flavours)
-    for rule in rules:
-        flavours &= set(rule.flavours)
-    if card.kind.rule.last_branch is None:
-        return bool(flavours)
-    return bool(flavours) and any(rule.last_branch is not None for rule in rules)
 
 
 def _foreign(gpu: Gpu) -> str:

@@ -34,7 +34,7 @@ def decide(
     need = _as_wanted(need, wanted, cards)
     if isinstance(need, Refusal):
         return need
-    there = kept(machine, distribution, wanted, need, cards)
+    there = kept(machine, distribution, catalog, wanted, need, cards)
     if there is not None:
         return there
     made = from_source(machine, distribution, catalog, wanted, need, cards)

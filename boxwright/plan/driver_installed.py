@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from boxwright.catalog import Distribution
+from boxwright.catalog import Catalog, Distribution
 from boxwright.machine import Machine
 from boxwright.plan.cards import UsedCard
 from boxwright.plan.driver_packages import packages_of, plan_from
 from boxwright.plan.driver_sources import Need
 from boxwright.plan.results import DriverPlan
-from boxwright.plan.versions import branch_of
+from boxwright.plan.versions import at_least, branch_of
 from boxwright.plan.wanted import Wanted
 
 # Patterns of packages that carry a driver, for replacing one that does not suit. Narrower than
@@ -33,19 +33,21 @@ REPLACED = {
     ),
 }  # fmt: skip
 # A module built here would be taken before the signed one of the same branch.
-BUILT_HERE = ("nvidia-dkms-*", "nvidia-kernel-source-*")
+BUILT_HERE = ("nvidia-dkms-*",)
 
 
 def kept(
     machine: Machine,
     distribution: Distribution,
+    catalog: Catalog,
     wanted: Wanted,
     need: Need,
     cards: tuple[UsedCard, ...],
 ) -> DriverPlan | None:
     """The driver that is installed, if it serves the cards and its parts fit each other.
 
-    Under Secure Boot only a loaded one: nobody can tell whether another's signature is accepted.
+    One on which no CUDA toolkit's programs run is not kept. Under Secure Boot only a loaded one is:
+    nobody can tell whether another's signature is accepted.
     """
     nvidia = machine.nvidia
     present = _present(machine)
@@ -53,6 +55,8 @@ def kept(
     if present is None or branch is None or nvidia.flavour is None:
         return None
     if not need.takes(branch, nvidia.flavour) or nvidia.userspace != present:
+        return None
+    if not any(at_least(present, one.sass_driver) for one in catalog.toolkits.values()):
         return None
     loaded = nvidia.loaded == present
     if machine.secure_boot and not loaded and not wanted.driver_key_enrolled:
@@ -82,14 +86,14 @@ def _present(machine: Machine) -> str | None:
 def _of_its_source(
     machine: Machine, distribution: Distribution, wanted: Wanted, branch: int, flavour: str
 ) -> DriverPlan:
-    """The plan of the source that has this branch, so that its packages are known and held."""
+    """The plan of the source that has this branch; where none has, patterns of what to hold."""
     for source in distribution.sources:
         packages = packages_of(source, branch, flavour)
         if packages and wanted.driver_source in (None, source.name):
             return plan_from(machine, distribution, source, branch, flavour, packages)
-    return DriverPlan(
-        str(branch), flavour, "installed", (), (), False, manager=distribution.manager
-    )
+    manager = distribution.manager
+    hold = REPLACED["apt"] if manager == "apt" else (f"*nvidia*{branch}*",)
+    return DriverPlan(str(branch), flavour, "installed", (), hold, False, manager=manager)
 
 
 def replacing(machine: Machine, made: DriverPlan) -> DriverPlan:

@@ -51,7 +51,7 @@ def plan_from(
             *filled(packages.signed if signed else packages.install),
             *(filled((distribution.headers_meta,)) if follows else ()),
         ),
-        hold=filled((*packages.hold, *(packages.signed[:1] if signed else ()))),
+        hold=filled(packages.hold),
         reboot=True,
         pin_packages=filled(source.pin_packages),
         pin_version=f"{branch}.*",

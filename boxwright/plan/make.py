@@ -81,7 +81,8 @@ def make(machine: Machine, catalog: Catalog, wanted: Wanted, known: Known) -> Pl
     _system(draft, machine, distribution, catalog, wanted, chosen)
     draft.take("tuning", tuning.decide(machine, wanted))
     _model(draft, machine, catalog, wanted, known, chosen, choice)
-    _server(draft, catalog, wanted, known, chosen)
+    seen = card_rules.seen_by(chosen, draft.plan.driver)
+    _server(draft, catalog, wanted, known, seen)
     return draft.plan
 
 

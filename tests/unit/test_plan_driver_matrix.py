@@ -1,0 +1,236 @@
+"""Every distribution with every kind of card, driver state and Secure Boot: right and readable."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from fnmatch import fnmatchcase
+
+import pytest
+
+from boxwright.machine import Machine
+from boxwright.plan import Refusal
+from boxwright.plan.results import DriverPlan
+from tests.unit.driver_matrix import (
+    BASE,
+    CARDS,
+    FORBIDDEN,
+    KEPT,
+    KINDS,
+    REPLACED,
+    RIGHT,
+    SECURE,
+    SYSTEMS,
+    accepts,
+    box,
+    decided,
+    states,
+)
+from tests.unit.plans import BLACKWELL, KEPLER, PASCAL
+
+
+def check_plan(on: Machine, made: DriverPlan) -> None:
+    """What holds for every plan, whatever the machine."""
+    for card in on.gpus:
+        assert accepts(int(card.id[5:], 16), int(made.branch), made.flavour)
+    streams = [made.module_stream] if made.module_stream else []
+    for name in (*made.packages, *streams):
+        assert not [rule.pattern for rule in FORBIDDEN if rule.fullmatch(name)], name
+    assert made.hold and (made.pin_packages or made.source == "installed")
+    assert made.pin_version == (f"{made.branch}.*" if made.pin_packages else None)
+    text = json.dumps(asdict(made))
+    assert "uname" not in text and "$(" not in text and "{" not in text.strip("{}")
+    kernels = ("linux-headers", "linux-modules", "kernel")
+    for name in (name for name in made.packages if not name.startswith(kernels)):
+        assert any(fnmatchcase(name, glob) for glob in made.pin_packages), name
+        nevra = f"{name}-3:{made.branch}.99.01-1.x86_64"
+        assert name in made.hold or any(fnmatchcase(nevra, spec) for spec in made.hold), name
+    if made.build in ("dkms", "akmods") and made.packages:
+        assert made.headers is not None and on.os.kernel in made.headers
+    if made.build == "signed" and made.packages:
+        assert made.headers is None and on.os.id == "ubuntu"
+        modules = [name for name in made.packages if name.startswith("linux-modules-nvidia-")]
+        assert [name for name in modules if name.endswith(f"-{on.os.kernel}")]
+        assert len(modules) == 2 and not set(modules) & set(made.hold)
+    assert made.manager == ("apt" if on.os.id in ("ubuntu", "debian") else "dnf")
+
+
+def check_refusal(on: Machine, made: Refusal) -> None:
+    """A sentence with what was found, and a cure, both without remains of a template."""
+    sentence = made.sentence()
+    assert on.gpus[0].pci in made.reason or f"{on.os.id} {on.os.version_id}" in made.reason
+    assert len(made.cure.split()) >= 5
+    assert not [mark for mark in ("{", "None", "()", "  ") if mark in sentence], sentence
+
+
+def fits(made: DriverPlan, right: tuple[str, str, str]) -> bool:
+    return (made.branch, made.flavour, made.source) == right
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("cards", CARDS)
+def test_every_state_of_a_driver_ends_in_the_right_one(system: str, cards: str) -> None:
+    right = RIGHT[system][KINDS[cards]]
+    branch, flavour, _ = right or ("620", "open", "")
+    for state, nvidia in states(branch, flavour).items():
+        for secure_boot in SECURE:
+            on = box(system, CARDS[cards], nvidia=nvidia, secure_boot=secure_boot)
+            made = decided(on)
+            case = (state, secure_boot, made)
+            rejected = secure_boot and system.split()[0] != "ubuntu"
+            loaded = nvidia.get("loaded") is not None and nvidia["loaded"] == nvidia.get(
+                "installed"
+            )
+            suits = state in KEPT or (state == "wrong flavour" and KINDS[cards] == "any")
+            kept = suits and (loaded or not secure_boot)
+            if isinstance(made, Refusal):
+                check_refusal(on, made)
+                assert not kept and (right is None or rejected), case
+                assert ("Secure Boot" in made.reason) == (right is not None), case
+                continue
+            check_plan(on, made)
+            assert made.reboot == (not kept or not loaded), case
+            if kept:
+                assert (made.branch, made.source) == (branch, "installed"), case
+                assert made.flavour == nvidia["flavour"]
+                assert made.remove == (), case
+                continue
+            assert right is not None and fits(made, right) and not rejected, case
+            assert (made.build == "signed") == bool(secure_boot), case
+            assert (len(made.remove) > 5) == (state in REPLACED), case
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_what_no_driver_serves_together_is_refused_and_ignoring_one_side_helps(system: str) -> None:
+    on = box(system, (PASCAL, BLACKWELL, PASCAL, "10de:1e30"))
+    made = decided(on)
+    assert isinstance(made, Refusal)
+    assert all(f"0000:0{slot}:00.0" in made.reason for slot in (1, 2, 3))
+    assert "0000:04:00.0" not in made.reason  # either flavour drives a Turing
+    assert '"0000:02:00.0"' in made.cure
+    ways = ("ignore_gpus", "RPC", "virtual machine", "nouveau and Vulkan")
+    assert all(way in made.cure for way in ways)
+    for ignored, kind in ((("0000:02:00.0",), "old"), (("0000:01:00.0", "0000:03:00.0"), "new")):
+        right = RIGHT[system][kind]
+        allowed = decided(on, ignore_gpus=ignored)
+        assert right and isinstance(allowed, DriverPlan) and fits(allowed, right)
+
+
+def test_the_cure_ignores_every_card_of_the_smaller_side() -> None:
+    made = decided(box("debian 12", (PASCAL, BLACKWELL, BLACKWELL, PASCAL, BLACKWELL)))
+    assert isinstance(made, Refusal)
+    assert 'ignore_gpus = ("0000:01:00.0", "0000:04:00.0",)' in made.cure
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_kepler_is_refused_with_or_without_a_driver(system: str) -> None:
+    for nvidia in states("470", "proprietary").values():
+        on = box(system, (KEPLER, PASCAL), nvidia=nvidia)
+        made = decided(on)
+        assert isinstance(made, Refusal) and "0000:01:00.0" in made.reason
+        assert "470" in made.reason and "ignore_gpus" in made.cure
+        assert isinstance(decided(on, ignore_gpus=("0000:01:00.0",)), DriverPlan)
+
+
+@pytest.mark.parametrize(
+    ("system", "ids", "path"),
+    [
+        ("debian 12", (PASCAL,), "/var/lib/dkms/mok.pub"),
+        ("debian 13", (PASCAL,), "/var/lib/dkms/mok.pub"),
+        ("rocky 9.6", (BLACKWELL,), "/var/lib/dkms/mok.pub"),
+        ("rocky 10.2", (PASCAL,), "/var/lib/dkms/mok.pub"),
+        ("fedora 44", (BLACKWELL,), "/var/lib/dkms/mok.pub"),
+        ("fedora 44", (PASCAL,), "/etc/pki/akmods/certs/public_key.der"),
+    ],
+)
+def test_secure_boot_names_the_key_that_this_host_signs_with(
+    system: str, ids: tuple[str, ...], path: str
+) -> None:
+    on = box(system, ids, secure_boot=True)
+    made = decided(on)
+    assert isinstance(made, Refusal)
+    assert f"mokutil --import {path}" in made.cure and "driver_key_enrolled" in made.cure
+    enrolled = decided(on, driver_key_enrolled=True)
+    assert isinstance(enrolled, DriverPlan) and enrolled.build in ("dkms", "akmods")
+
+
+def test_a_kernel_of_no_distribution_has_no_signed_module() -> None:
+    os = {**BASE["os"], **SYSTEMS["ubuntu 24.04"], "kernel": "6.9.1-mine"}
+    made = decided(box("ubuntu 24.04", (PASCAL,), os=os, secure_boot=True))
+    assert isinstance(made, Refusal)
+    assert "6.9.1-mine" in made.reason and "/var/lib/shim-signed/mok/MOK.der" in made.cure
+    built = decided(box("ubuntu 24.04", (PASCAL,), os=os))
+    assert isinstance(built, DriverPlan)
+    assert built.headers == "linux-headers-6.9.1-mine"
+    assert not [name for name in built.packages if name.startswith("linux-headers")]
+
+
+@pytest.mark.parametrize(
+    ("system", "kernel", "headers", "meta"),
+    [
+        ("ubuntu 24.04", "6.8.0-60-lowlatency", "linux-headers-6.8.0-60-lowlatency",
+         "linux-headers-lowlatency"),
+        ("ubuntu 24.04", "6.17.0-20-generic", "linux-headers-6.17.0-20-generic",
+         "linux-headers-generic-hwe-24.04"),
+        # a cloud's kernel is not called hwe, however new it is
+        ("ubuntu 24.04", "6.14.0-1010-aws", "linux-headers-6.14.0-1010-aws", "linux-headers-aws"),
+        ("debian 12", "6.1.0-40-cloud-amd64", "linux-headers-6.1.0-40-cloud-amd64",
+         "linux-headers-cloud-amd64"),
+        ("debian 12", "6.8.12-4-pve", "linux-headers-6.8.12-4-pve", None),
+        ("rocky 9.6", "5.14.0-570.17.1.el9_6.x86_64", "kernel-devel-5.14.0-570.17.1.el9_6.x86_64",
+         "kernel-devel-matched-5.14.0-570.17.1.el9_6.x86_64"),
+        ("rocky 10.2", "6.12.0-124.el10.x86_64+rt", "kernel-rt-devel-6.12.0-124.el10.x86_64",
+         "kernel-rt-devel-matched-6.12.0-124.el10.x86_64"),
+        ("fedora 44", "7.2.6-200.fc44.x86_64", "kernel-devel-7.2.6-200.fc44.x86_64",
+         "kernel-devel-matched-7.2.6-200.fc44.x86_64"),
+    ],
+)  # fmt: skip
+def test_headers_are_those_of_the_report_s_kernel(
+    system: str, kernel: str, headers: str, meta: str | None
+) -> None:
+    made = decided(box(system, (PASCAL,), os={**BASE["os"], **SYSTEMS[system], "kernel": kernel}))
+    assert isinstance(made, DriverPlan)
+    assert made.headers == headers
+    found = [n for n in made.packages if n.startswith(("linux-headers", "kernel"))]
+    assert found == ([meta] if meta else [])
+
+
+@pytest.mark.parametrize("system", ["debian 12", "debian 13"])
+def test_debian_s_own_driver_is_for_debian_s_own_kernel(system: str) -> None:
+    """nvidia.md 3.7: 550 needs patches for newer kernels, and backports' driver lacks them."""
+    os = {**BASE["os"], **SYSTEMS[system], "kernel": "7.3.1+deb13-amd64"}
+    made = decided(box(system, (PASCAL,), os=os), driver_source="debian-archive")
+    assert isinstance(made, Refusal)
+    assert "7.3.1+deb13-amd64" in made.reason and "boot the kernel" in made.cure
+    assert isinstance(decided(box(system, (BLACKWELL,), os=os)), DriverPlan)
+
+
+def test_rocky_9_keeps_its_branch_by_a_module_stream_and_10_by_versionlock_alone() -> None:
+    nine, ten = (decided(box(system, (PASCAL,))) for system in ("rocky 9.6", "rocky 10.2"))
+    assert isinstance(nine, DriverPlan) and isinstance(ten, DriverPlan)
+    assert (nine.module_stream, ten.module_stream) == ("nvidia-driver:580-dkms", None)
+    assert nine.hold == ten.hold == ("*nvidia*580*",)
+    assert (nine.repository, ten.repository) == ("rhel9", "rhel10")
+    assert {"epel-release", "python3-dnf-plugin-versionlock"} <= set(nine.prerequisites)
+    assert nine.enable == ("crb",)
+    newer = decided(box("rocky 9.6", (BLACKWELL,)))
+    assert isinstance(newer, DriverPlan) and newer.module_stream == "nvidia-driver:580-open"
+    assert "kmod-nvidia-open-dkms" in newer.packages
+
+
+def test_fedora_takes_the_old_cards_driver_from_rpm_fusion() -> None:
+    made = decided(box("fedora 44", (PASCAL,)))
+    assert isinstance(made, DriverPlan)
+    assert (made.build, made.repository) == ("akmods", None)
+    assert made.packages[:2] == ("akmod-nvidia-580xx", "xorg-x11-drv-nvidia-580xx-cuda")
+    assert any("nonfree" in one for one in made.prerequisites)
+
+
+def test_a_container_whose_host_has_the_right_driver_needs_none_of_its_own() -> None:
+    there = {"loaded": "580.99.01", "userspace": "580.99.01", "flavour": "proprietary"}
+    made = decided(box("debian 12", (PASCAL,), nvidia=there, container="lxc"))
+    assert isinstance(made, DriverPlan)
+    assert (made.source, made.build, made.reboot, made.packages) == ("installed", "host", False, ())
+    # on a machine of its own the module is gone from the disk, and has to come back
+    alone = decided(box("debian 12", (PASCAL,), nvidia=there))
+    assert isinstance(alone, DriverPlan) and alone.source == "nvidia-repository" and alone.reboot
