@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from boxwright.machine import Gpu, Machine
-from boxwright.plan.results import DeviceMemory, HostMemory, Plan, Speed
+from boxwright.plan.results import DeviceMemory, DriverPlan, HostMemory, Plan, Speed
 
 BAR_CELLS = 48
 # One sign and one colour per kind, so that the bar is read without colours too.
@@ -58,10 +58,7 @@ def _machine_line(machine: Machine) -> str:
 def _decisions(plan: Plan) -> list[tuple[str, RenderableType]]:
     rows: list[tuple[str, RenderableType]] = []
     if plan.driver:
-        reboot = ", reboots" if plan.driver.reboot else ""
-        rows.append(
-            ("driver", f"{plan.driver.branch} {plan.driver.flavour}, {plan.driver.source}{reboot}")
-        )
+        rows.append(("driver", _driver(plan.driver)))
     if plan.runtime:
         cuda = f"CUDA {plan.runtime.cuda}" if plan.runtime.cuda else "CPU"
         rows.append(
@@ -80,6 +77,19 @@ def _decisions(plan: Plan) -> list[tuple[str, RenderableType]]:
     if plan.speed:
         rows.append(("speed", _speed(plan.speed)))
     return rows
+
+
+def _driver(driver: DriverPlan) -> str:
+    words = [f"{driver.branch} {driver.flavour}", driver.source]
+    if driver.module_stream:
+        words.append(f"module stream {driver.module_stream}")
+    if driver.build == "signed" and driver.packages:
+        words.append("signed modules")
+    if driver.remove:
+        words.append("replaces what is there")
+    if driver.reboot:
+        words.append("reboots")
+    return f"{', '.join(words)}: {driver.why}"
 
 
 def _placement(plan: Plan) -> str:

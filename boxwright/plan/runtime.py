@@ -74,8 +74,9 @@ def _driver_version(machine: Machine, driver: DriverPlan | None) -> str | None:
     """The driver that will run: the installed one if it is kept, else the newest of its branch."""
     if driver is None:
         return None
-    if driver.source == "installed" and machine.nvidia.installed:
-        return machine.nvidia.installed
+    present = machine.nvidia.installed or machine.nvidia.loaded
+    if driver.source == "installed" and present:
+        return present
     return f"{driver.branch}.{INFINITE}"
 
 
