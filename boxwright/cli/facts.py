@@ -13,7 +13,7 @@ from rich.text import Text
 
 from boxwright import catalog
 from boxwright.cli.checkout import find_inventory
-from boxwright.cli.outcome import DONE, FAILED, show
+from boxwright.cli.outcome import DONE, FAILED, Sentence, show
 from boxwright.cli.portrait import portrait_of
 from boxwright.machine import Machine
 
@@ -49,7 +49,13 @@ class FactsOutcome:
 def facts(inventory: str, as_json: bool) -> None:
     """Probe every host of INVENTORY (a file, or a connector such as @local); change nothing."""
     from boxwright.cli.fleet import ask_hosts
-    from boxwright.operation import machine_of_host
+    from boxwright.operation import SILENT, is_silent, machine_of_host
 
-    answers = ask_hosts(find_inventory(inventory, None), machine_of_host, Path.cwd())
+    def question() -> Machine:
+        machine = machine_of_host()
+        if is_silent(machine):
+            raise Sentence(SILENT.sentence())
+        return machine
+
+    answers = ask_hosts(find_inventory(inventory, None), question, Path.cwd())
     show(FactsOutcome(answers.by_host, answers.failed), as_json)

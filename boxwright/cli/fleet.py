@@ -12,6 +12,8 @@ from boxwright.cli.outcome import MISUSED, Sentence
 
 T = TypeVar("T")
 
+UNUSABLE = "did not answer as it should; the lines above say what came instead"
+
 
 @dataclass(frozen=True)
 class Answers(Generic[T]):
@@ -58,9 +60,15 @@ def ask_hosts(
     def ask(host: Any) -> None:
         try:
             with ctx_state.use(state), ctx_host.use(host):
-                answered[host.name] = question()
+                answer = question()
         except Exception as error:  # one host's fault must not hide the others' answers
-            failed[host.name] = _reason(error)
+            failed[host.name] = UNUSABLE if host in state.failed_hosts else _reason(error)
+        else:
+            # pyinfra gives a fact's default for an answer that it could not use
+            if host in state.failed_hosts:
+                failed[host.name] = UNUSABLE
+            else:
+                answered[host.name] = answer
 
     with suppress(PyinfraError):  # raised when not one host is left; each is named below
         connect_all(state)
@@ -82,4 +90,6 @@ def _unreachable(host: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, Sentence):
+        return error.message
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

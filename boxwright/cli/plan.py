@@ -92,13 +92,21 @@ def plan(
 
 def _plan_inventory(inventory: str, gguf: str | None, overrides: dict[str, Any]) -> PlanOutcome:
     from boxwright.cli.fleet import ask_hosts
-    from boxwright.operation import machine_of_host, plan_for_host, wanted_for_host
+    from boxwright.operation import (
+        SILENT,
+        is_silent,
+        machine_of_host,
+        plan_for_host,
+        wanted_for_host,
+    )
 
     if gguf:
         from boxwright.cli.source import plan_file
 
         def question() -> Planned:
             machine = machine_of_host()
+            if is_silent(machine):
+                return Planned(machine, Plan(refusal=SILENT))
             return Planned(machine, plan_file(machine, wanted_for_host(), gguf))
     else:
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
 from pyinfra.api import FactBase, FactProcessError
 
@@ -34,9 +36,20 @@ class Machine(FactBase[machine.Machine]):
 
     def process(self, output: list[str]) -> machine.Machine:
         """Read the report; raises FactProcessError, which fails this host alone."""
-        text = "\n".join(output)
-        start = text.find('{"schema": "boxwright.machine/')
+        # no cause is chained: pyinfra would show that one instead of the sentence
         try:
-            return machine.machine_from_json(json.loads(text[max(start, 0) :]))
-        except ValueError as error:
-            raise FactProcessError(f"the probe printed no machine report: {error}") from error
+            return machine.machine_from_json(_document("\n".join(output)))
+        except machine.MachineError as error:
+            raise FactProcessError(f"what the probe printed is {error}") from None
+
+
+def _document(text: str) -> Any:
+    """The report between what a login shell says before and after it."""
+    start = re.search(r'\{\s*"schema":\s*"boxwright\.machine/', text)
+    if start is None:
+        raise machine.MachineError(f"no machine report, it begins with {text.strip()[:80]!r}")
+    try:
+        document, _ = json.JSONDecoder().raw_decode(text, start.start())
+    except (ValueError, RecursionError):
+        raise machine.MachineError("a machine report that is damaged or cut short") from None
+    return document

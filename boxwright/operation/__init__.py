@@ -20,6 +20,8 @@ from boxwright.operation.nvidia import (
 )
 from boxwright.operation.options import Endpoints, endpoints_for_host, option
 from boxwright.operation.planning import (
+    SILENT,
+    is_silent,
     machine_of_host,
     model_for_host,
     plan_for_host,
@@ -40,6 +42,7 @@ from boxwright.operation.transfer import (
 from boxwright.operation.write import write_whole
 
 __all__ = [
+    "SILENT",
     "UNREACHABLE_CURE",
     "Ask",
     "Commands",
@@ -59,6 +62,7 @@ __all__ = [
     "hub_headers",
     "install_packages",
     "installed_packages",
+    "is_silent",
     "machine_of_host",
     "model_for_host",
     "no_room",

@@ -24,9 +24,20 @@ def wanted_for_host() -> Wanted:
     return wanted_from(data)
 
 
+SILENT = Refusal(
+    "this host printed no machine report",
+    "look at what a shell prints there: `ssh HOST 'echo hello'` has to print hello",
+)
+
+
 def machine_of_host() -> Machine:
-    """The machine report of this moment."""
+    """The machine report of this moment; one of which nothing is known if there was none."""
     return recently(facts.Machine)
+
+
+def is_silent(machine: Machine) -> bool:
+    """Whether the host printed nothing, or nothing that is a report (which fails it by itself)."""
+    return machine == facts.Machine.default()
 
 
 def model_for_host() -> supply.ResolvedModel | Refusal:
@@ -54,6 +65,8 @@ def plan_for_host() -> Plan:
     except (WantedError, catalog.CatalogError) as error:
         return Plan(refusal=Refusal(str(error), "correct the option in the inventory's data"))
     machine = machine_of_host()
+    if is_silent(machine):
+        return Plan(refusal=SILENT)
     chosen = plan.choose_model(known_catalog, wanted)
     if isinstance(chosen, Refusal):
         return Plan(refusal=chosen)

@@ -39,27 +39,39 @@ def test_a_runtime_and_a_unit_elsewhere_are_read(tmp_path: Path) -> None:
     assert report.llama.build == "b4711" and report.llama.service == "absent"
 
 
-def test_a_report_is_read_behind_what_a_login_shell_says() -> None:
-    compact = json.dumps(json.loads("\n".join(XEON)))
-    report = Machine().process(["Welcome, {user}", "", compact])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_report_is_read_between_what_a_login_shell_says(indent: int | None) -> None:
+    document = json.dumps(json.loads("\n".join(XEON)), indent=indent)
+    said = ["Welcome, {user}", '{"schema": "motd/1"}', "", *document.splitlines(), "Good bye: }"]
+    report = Machine().process(said)
     assert report.hostname == "xeon" and report.cpu.cores == 40
 
 
 @pytest.mark.parametrize(
-    "output",
+    ("output", "sentence"),
     [
-        ["sh: 1: awk: not found"],
-        ["{"],
-        [json.dumps(json.loads("\n".join(XEON)))[:-40]],
-        ['{"schema": "boxwright.machine/1"}'],
-        ['{"schema": "boxwright.machine/2"}'],
-        ["[]"],
+        (["sh: 1: awk: not found"], "no machine report, it begins with 'sh: 1: awk: not found'"),
+        (["{"], "no machine report, it begins with '{'"),
+        (["", "   "], "no machine report, it begins with ''"),
+        (["[]"], "no machine report"),
+        (["x" * 5000], "no machine report, it begins with 'x{80}'$"),
+        (XEON[:-9], "damaged or cut short"),
+        ([json.dumps(json.loads("\n".join(XEON)))[:-40]], "damaged or cut short"),
+        (['{"schema": "boxwright.machine/1", "x": ' + "[" * 100_000], "damaged or cut short"),
+        (['{"schema": "boxwright.machine/1"}'], "hostname: Field required"),
+        (['{"schema": "boxwright.machine/2"}'], "its schema is not boxwright.machine/1"),
     ],
 )
-def test_anything_else_fails_that_host_alone(output: list[str]) -> None:
-    """FactProcessError is what pyinfra turns into the failure of one host."""
-    with pytest.raises(FactProcessError, match="no machine report"):
+def test_anything_else_fails_that_host_alone_with_one_sentence(
+    output: list[str], sentence: str
+) -> None:
+    """FactProcessError is what pyinfra turns into the failure of one host; it shows a cause."""
+    with pytest.raises(
+        FactProcessError, match=f"^what the probe printed is .*{sentence}"
+    ) as raised:
         Machine().process(output)
+    assert raised.value.__cause__ is None
+    assert "\n" not in str(raised.value)
 
 
 def test_a_host_that_said_nothing_is_a_machine_without_anything() -> None:
