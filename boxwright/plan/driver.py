@@ -28,16 +28,16 @@ def decide(
     """The driver for these cards; None without cards, a refusal where none can serve them."""
     if not cards:
         return None
-    need = needs(cards)
-    if isinstance(need, Refusal):
-        return need
-    need = _as_wanted(need, wanted, cards)
+    free = needs(cards)
+    if isinstance(free, Refusal):
+        return free
+    need = _as_wanted(free, wanted, cards)
     if isinstance(need, Refusal):
         return need
     there = kept(machine, distribution, catalog, wanted, need, cards)
     if there is not None:
         return there
-    made = from_source(machine, distribution, catalog, wanted, need, cards)
+    made = from_source(machine, distribution, catalog, wanted, need, free, cards)
     return made if isinstance(made, Refusal) else replacing(machine, made)
 
 

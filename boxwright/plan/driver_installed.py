@@ -92,7 +92,9 @@ def _of_its_source(
         if packages and wanted.driver_source in (None, source.name):
             return plan_from(machine, distribution, source, branch, flavour, packages)
     manager = distribution.manager
-    hold = REPLACED["apt"] if manager == "apt" else (f"*nvidia*{branch}*",)
+    # signed modules have to come with a new kernel, so they are never held
+    parts = tuple(name for name in REPLACED["apt"] if not name.startswith("linux-"))
+    hold = parts if manager == "apt" else (f"*nvidia*{branch}*",)
     return DriverPlan(str(branch), flavour, "installed", (), hold, False, manager=manager)
 
 
@@ -111,10 +113,11 @@ def replacing(machine: Machine, made: DriverPlan) -> DriverPlan:
 
 def _found(machine: Machine) -> str:
     nvidia = machine.nvidia
-    return (
-        f"found {nvidia.flavour or 'a'} driver with module {nvidia.installed or 'none'}, loaded"
-        f" {nvidia.loaded or 'none'}, libraries {nvidia.userspace or 'none'}"
-    )
+    parts = {
+        "module": nvidia.installed, "loaded": nvidia.loaded, "libraries": nvidia.userspace,
+    }  # fmt: skip
+    listed = ", ".join(f"{part} {version or 'none'}" for part, version in parts.items())
+    return f"found {listed}{f' ({nvidia.flavour})' if nvidia.flavour else ''}"
 
 
 def warnings(machine: Machine, driver: DriverPlan | None) -> tuple[str, ...]:

@@ -45,9 +45,13 @@ def from_source(
     catalog: Catalog,
     wanted: Wanted,
     need: Need,
+    free: Need,
     cards: tuple[UsedCard, ...],
 ) -> DriverPlan | Refusal:
-    """The driver to install; a refusal where the distribution offers none that serves the cards."""
+    """The driver to install; a refusal where the distribution offers none that serves the cards.
+
+    `need` is that of the cards, `free`, narrowed by the user's wishes.
+    """
     name = f"{machine.os.id} {machine.os.version_id}"
     sources = [s for s in distribution.sources if wanted.driver_source in (None, s.name)]
     if not sources:
@@ -76,7 +80,7 @@ def from_source(
             f" {_labels(cards)}",
             f"boot the kernel of {name} itself ({too_new.kernel_last})",
         )
-    return _none(name, distribution, catalog, wanted, need, cards)
+    return _none(name, distribution, catalog, wanted, need, free, cards)
 
 
 def _best(
@@ -101,6 +105,7 @@ def _none(
     catalog: Catalog,
     wanted: Wanted,
     need: Need,
+    free: Need,
     cards: tuple[UsedCard, ...],
 ) -> Refusal:
     """The refusal where no source has a driver, with what each has, and who has one."""
@@ -111,14 +116,16 @@ def _none(
     )
     wishes = ("driver_source", "driver_branch", "driver_flavour")
     wished = [wish for wish in wishes if getattr(wanted, wish) is not None]
-    others = [
+    cures = []
+    if wished and any(_best(source, catalog, free) for source in distribution.sources):
+        cures.append(f"leave {' and '.join(wished)} unset")
+    others = sorted(
         f"{one.id} {one.version_id}"
         for one in catalog.distributions
-        if any(_best(source, catalog, need) for source in one.sources)
-    ]
-    cures = [f"leave {' and '.join(wished)} unset"] if wished else []
+        if one is not distribution and any(_best(s, catalog, need) for s in one.sources)
+    )
     if others:
-        cures.append(f"install {' or '.join(others)}, which has one")
+        cures.append(f"install a distribution that has one ({', '.join(others)})")
     cures.append("install a driver by hand: one that serves the cards is kept")
     return Refusal(
         f"{name} has no driver of branch {need.spelled()}, which {_labels(cards)} needs: {has}",

@@ -129,3 +129,32 @@ def test_no_package_of_a_driver_can_move_to_another_branch_by_itself() -> None:
             for packages in source.packages.values():
                 assert not forbidden & {*packages.install, *packages.signed}
                 assert packages.hold
+
+
+def test_each_release_has_nvidia_s_repository_of_its_own() -> None:
+    """nvidia.md 3.1: the older ones' SHA-1 keys are rejected on Debian 13 and Ubuntu 26.04."""
+    found = {
+        (one.id, one.version_id): source.repository
+        for one in catalog.load().distributions
+        for source in one.sources
+        if source.name == "nvidia-repository"
+    }
+    assert found == {
+        ("debian", "12"): "debian12", ("debian", "13"): "debian13", ("rocky", "9"): "rhel9",
+        ("rocky", "10"): "rhel10", ("fedora", "44"): "fedora44",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("os_id", "version_id", "found"),
+    [
+        ("rocky", "9", "9"), ("rocky", "9.6", "9"), ("almalinux", "10.1", "10"),
+        ("fedora", "44", "44"), ("ubuntu", "24.04", "24.04"), ("debian", "12", "12"),
+        ("rocky", "90", None), ("rhel", "9.6", None), ("ubuntu", "24", None), ("fedora", "4", None),
+    ],
+)  # fmt: skip
+def test_a_release_stands_for_its_minor_ones(
+    os_id: str, version_id: str, found: str | None
+) -> None:
+    one = catalog.load().distribution(os_id, version_id)
+    assert (one and one.version_id) == found

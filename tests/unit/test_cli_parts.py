@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from boxwright.cli.checkout import find_checkout, find_inventory
 from boxwright.cli.outcome import Sentence
-from boxwright.cli.picture import BAR_CELLS, bar
+from boxwright.cli.picture import BAR_CELLS, bar, picture_of
 from boxwright.cli.reports import read_machines
 from boxwright.cli.wishes import overrides_from
+from tests.unit.plans import machine, planned
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = {
@@ -129,3 +132,13 @@ def test_a_bar_shows_every_part_and_is_as_long_as_promised(model_mib: int) -> No
 def test_a_bar_that_does_not_fit_is_marked_and_has_no_free_cells() -> None:
     text = bar({"model": 9000, "reserve": 500}, 8192).plain
     assert text.endswith("]!") and "·" not in text
+
+
+def test_the_text_says_what_becomes_of_a_driver_that_is_there() -> None:
+    there = {"installed": "595.58.03", "userspace": "595.58.03", "flavour": "open"}
+    on = machine("xeon", nvidia={**there, "loaded": "595.58.03"})
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(picture_of("xeon", on, planned(on)))
+    text = console.export_text()
+    assert "580 proprietary, ubuntu-archive, replaces what is there, reboots" in text
+    assert "595.58.03" in text

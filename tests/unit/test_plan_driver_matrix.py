@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from fnmatch import fnmatchcase
+from typing import Any
 
 import pytest
 
@@ -234,3 +235,21 @@ def test_a_container_whose_host_has_the_right_driver_needs_none_of_its_own() -> 
     # on a machine of its own the module is gone from the disk, and has to come back
     alone = decided(box("debian 12", (PASCAL,), nvidia=there))
     assert isinstance(alone, DriverPlan) and alone.source == "nvidia-repository" and alone.reboot
+
+
+@pytest.mark.parametrize(
+    ("system", "cards", "wishes", "cure", "no_cure"),
+    [
+        ("ubuntu 24.04", "rubin", {}, "debian 12, debian 13, fedora 44, rocky 10", "unset"),
+        ("rocky 9.6", "rubin", {"driver_branch": "620"}, "rocky 10", "unset"),
+        ("debian 13", "pascal", {"driver_branch": "580"}, "leave driver_branch unset", "debian 13"),
+        ("debian 13", "turing", {"driver_source": "debian-archive", "driver_flavour": "open"},
+         "leave driver_source and driver_flavour unset", "debian 13"),
+    ],
+)  # fmt: skip
+def test_what_a_distribution_lacks_is_refused_with_those_that_have_it(
+    system: str, cards: str, wishes: dict[str, Any], cure: str, no_cure: str
+) -> None:
+    made = decided(box(system, CARDS[cards]), **wishes)
+    assert isinstance(made, Refusal)
+    assert cure in made.cure and no_cure not in made.cure
