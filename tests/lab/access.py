@@ -7,9 +7,10 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
-from tests.lab.hosts import HOSTS, HostSpec
+from tests.lab.hosts import EVERY, HostSpec
 from tests.lab.settings import Lab
 from tests.lab.state import LabError, Process
 
@@ -39,14 +40,15 @@ def api_key_file(lab: Lab) -> Path:
     return lab.state / "api_key"
 
 
-def prepare(lab: Lab) -> None:
-    """Make keys and files that are missing."""
-    host_key(lab, HOSTS[0]).parent.mkdir(parents=True, exist_ok=True)
+def prepare(lab: Lab, specs: Iterable[HostSpec]) -> None:
+    """Make keys and files that are missing for these hosts; those of others stay."""
+    (lab.state / "ssh" / "host_keys").mkdir(parents=True, exist_ok=True)
     _make_key(key(lab), f"boxwright-lab-{lab.name}")
-    for spec in HOSTS:
+    for spec in specs:
         _make_key(host_key(lab, spec), spec.name)
-    known_hosts(lab).write_text("".join(_known(lab, spec) for spec in HOSTS))
-    config(lab).write_text("".join(_stanza(lab, spec) for spec in HOSTS))
+    known = [spec for spec in EVERY if host_key(lab, spec).exists()]
+    known_hosts(lab).write_text("".join(_known(lab, spec) for spec in known))
+    config(lab).write_text("".join(_stanza(lab, spec) for spec in known))
     if not api_key_file(lab).exists():
         api_key_file(lab).touch(mode=0o600)
         api_key_file(lab).write_text(secrets.token_urlsafe(24) + "\n")

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from tests.lab import access, network
-from tests.lab.hardware import cards, dmi, memory, pci, topology
+from tests.lab.hardware import cards, dmi, firmware, memory, pci, topology
 from tests.lab.hardware.cpu import cpuinfo
 from tests.lab.hardware.tree import cpu_list, fresh
 from tests.lab.hosts import HostSpec
@@ -43,6 +43,8 @@ def write_hardware(lab: Lab, spec: HostSpec) -> None:
             memory.write_nodes(system / "node", spec.cpu, spec.dimms.total_mib)
             (root / "proc/meminfo").write_text(memory.meminfo(spec.dimms.total_mib))
             dmi.write_dmi(root / "sys/firmware/dmi", spec.dimms)
+    if spec.secure_boot is not None:
+        firmware.write_efi(root / "sys/firmware/efi", spec.secure_boot)
     pci.write_pci(root / "sys/bus/pci", board, spec.cards, cpus)
 
 

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.lab.hosts import host_named
+
 if TYPE_CHECKING:
     from tests.lab.conftest import RunningLab
 
@@ -14,11 +16,11 @@ class Far:
     """One host of a lab, spoken to by OpenSSH's own client."""
 
     def __init__(self, lab: RunningLab, name: str) -> None:
-        (row,) = [host for host in lab.document["hosts"] if host["host"] == name]
+        spec = host_named(name)
         self.name = name
-        self.address: str = row["address"]
-        self.user: str = row["user"]
-        self.base_url: str = row["base_url"]
+        self.address = spec.address(lab.lab)
+        self.user = spec.user
+        self.base_url = spec.base_url(lab.lab)
         ssh = lab.document["ssh"]
         self._ssh = [
             "ssh", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",

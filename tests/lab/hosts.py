@@ -1,8 +1,12 @@
-"""The four hosts of the lab: what each really runs, and the hardware and system it shows."""
+"""The hosts of the lab: what each really runs, and the hardware and system it shows.
+
+Four make the lab; spares are booted only by tests that want other cards or systems.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tests.lab.hardware.cards import PRO_6000, QUADRO_P5000, RTX_5090, Card, FittedCard
 from tests.lab.hardware.cpu import E5_2698_V4, RYZEN_9_9950X, CpuShape
@@ -15,7 +19,7 @@ class HostSpec:
     """One host: its userland, and what it pretends.
 
     `layer` names the base layer in images.py, `guest_os` the apt sources it gets.
-    `cpu` or `dimms` of None shows this machine's own.
+    `cpu` or `dimms` of None shows this machine's own. `secure_boot` of None is a BIOS boot.
     """
 
     name: str
@@ -27,6 +31,7 @@ class HostSpec:
     dimms: Dimms | None = None
     cards: tuple[FittedCard, ...] = ()
     user: str = "root"
+    secure_boot: bool | None = None
 
     def address(self, lab: Lab) -> str:
         """The host's address on the lab's bridge."""
@@ -87,10 +92,37 @@ HOSTS = (
     ),
 )
 
+SYSTEMS = {
+    "debian12": ("bookworm", "bookworm", "6.1.0-40-amd64"),
+    "debian13": ("trixie", "trixie", TRIXIE_KERNEL),
+    "ubuntu": ("trixie", "ubuntu-noble", "6.8.0-60-generic"),
+}
+"""Layer, apt sources and kernel of each system that a spare may have."""
+
+FIRST_SPARE = 20
+
+
+def _spare(number: int, name: str, system: str, card: Card, **dress: Any) -> HostSpec:
+    layer, guest_os, kernel = SYSTEMS[system]
+    cards = (_fitted("0000:01:00.0", card),)
+    given = {"kernel": kernel, "cards": cards, **dress}
+    return HostSpec(name, FIRST_SPARE + number, layer, guest_os, **given)
+
+
+SPARES = (
+    _spare(0, "pascal12", "debian12", QUADRO_P5000),
+    _spare(1, "pascal13", "debian13", QUADRO_P5000),
+    _spare(2, "pascalubuntu", "ubuntu", QUADRO_P5000),
+    _spare(3, "blackwell12", "debian12", RTX_5090),
+    _spare(4, "blackwell13", "debian13", RTX_5090),
+    _spare(5, "blackwellubuntu", "ubuntu", RTX_5090),
+)
+EVERY = HOSTS + SPARES
+
 
 def host_named(name: str) -> HostSpec:
     """The host of this name; raise LookupError naming those that exist."""
-    for spec in HOSTS:
+    for spec in EVERY:
         if spec.name == name:
             return spec
-    raise LookupError(f"no host {name!r} in the lab; it has {', '.join(h.name for h in HOSTS)}")
+    raise LookupError(f"no host {name!r} in the lab; it has {', '.join(h.name for h in EVERY)}")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import access, boot, document, images, network, rootfs, servers, shaders, world
-from tests.lab.hosts import HOSTS, HostSpec, host_named
+from tests.lab.hosts import EVERY, HOSTS, HostSpec, host_named
 from tests.lab.settings import CACHE_ROOT, STATE_ROOT, Lab
-from tests.lab.state import Process, Record, lock_of, locked, stop, strays
+from tests.lab.state import Process, Record, host_dir, lock_of, locked, stop, strays
 
 Say = Callable[[str], None]
 
@@ -49,9 +50,9 @@ def up(lab: Lab, say: Say) -> None:
     """Bring up what is not up; what runs stays as it is. Raise RuntimeError if a part cannot."""
     began = time.monotonic()
     with locked(lock_of(lab)):
-        network.up(lab)
+        network.up(lab, HOSTS)
         lab.state.mkdir(parents=True, exist_ok=True)
-        access.prepare(lab)
+        access.prepare(lab, HOSTS)
         say("base layers and downloads (a few minutes the first time)")
         ingredients = _gather()
         record = Record(lab)
@@ -65,7 +66,7 @@ def up(lab: Lab, say: Say) -> None:
 
 
 def _boot(
-    lab: Lab, specs: list[HostSpec], ingredients: Ingredients, record: Record, say: Say
+    lab: Lab, specs: Sequence[HostSpec], ingredients: Ingredients, record: Record, say: Say
 ) -> None:
     """Boot these hosts beside each other, each from the root it has or a fresh one."""
     systems = sorted({spec.guest_os for spec in specs})
@@ -114,18 +115,36 @@ def reset(lab: Lab, name: str, say: Say) -> None:
 
     Raises LookupError for an unknown host, RuntimeError if it cannot boot.
     """
-    spec = host_named(name)
     began = time.monotonic()
-    with locked(lock_of(lab)):
+    ingredients = boot_fresh(lab, [host_named(name)], say)
+    _hand_over_shaders(lab, [host_named(name)], ingredients, say)
+    say(f"{name} is a fresh install again after {time.monotonic() - began:.1f} s")
+
+
+def boot_fresh(lab: Lab, specs: Sequence[HostSpec], say: Say) -> Ingredients:
+    """Boot these hosts, spares too, each from a fresh install, whatever they were before."""
+    with locked(lock_of(lab)), ExitStack() as old_roots:
         document.require(lab)
+        network.up(lab, specs)
+        access.prepare(lab, specs)
         ingredients = _gather()
         record = Record(lab)
-        boot.halt(lab, spec, record.hosts.pop(name, None))
+        for spec in specs:
+            boot.halt(lab, spec, record.hosts.pop(spec.name, None))
+            record.save()
+            old_roots.enter_context(rootfs.discarded(lab, spec))
+        _boot(lab, specs, ingredients, record, say)
+    return ingredients
+
+
+def power_cycle(lab: Lab, spec: HostSpec, while_off: Callable[[Path], None], say: Say) -> None:
+    """Pull a host's plug, change its disk (the upper layer of its root), and boot it again."""
+    with locked(lock_of(lab)):
+        record = Record(lab)
+        boot.halt(lab, spec, record.hosts.pop(spec.name, None))
         record.save()
-        with rootfs.discarded(lab, spec):
-            _boot(lab, [spec], ingredients, record, say)
-        _hand_over_shaders(lab, [spec], ingredients, say)
-    say(f"{name} is a fresh install again after {time.monotonic() - began:.1f} s")
+        while_off(host_dir(lab, spec.name) / "root" / "upper")
+        _boot(lab, [spec], _gather(), record, say)
 
 
 def down(lab: Lab, say: Say) -> None:
@@ -134,7 +153,7 @@ def down(lab: Lab, say: Say) -> None:
         record = Record(lab)
         stop(record.servers, graceful_s=servers.STOP_S)
         stop([*record.hosts.values(), *strays(lab)])
-        for spec in HOSTS:
+        for spec in EVERY:
             boot.halt(lab, spec, None)
         network.down(lab)
         shutil.rmtree(lab.state, ignore_errors=True)

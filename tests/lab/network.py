@@ -6,9 +6,10 @@ Nothing is forwarded: hosts reach each other and the gateway's servers, nothing 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
-from tests.lab.hosts import HOSTS, HostSpec
+from tests.lab.hosts import EVERY, HostSpec
 from tests.lab.settings import Lab
 from tests.lab.state import LabError
 
@@ -39,8 +40,8 @@ def _is_own(lab: Lab) -> bool:
     return Path("/sys/class/net", lab.bridge, "ifalias").read_text().strip() == lab.name
 
 
-def up(lab: Lab) -> None:
-    """Make what is missing of the bridge, the namespaces and the links.
+def up(lab: Lab, specs: Iterable[HostSpec]) -> None:
+    """Make what is missing of the bridge, and of the namespaces and links of these hosts.
 
     Raises LabError if another lab has this number.
     """
@@ -56,7 +57,7 @@ def up(lab: Lab) -> None:
             f"addr add {lab.gateway}/24 dev {lab.bridge}",
             f"link set {lab.bridge} up",
         )
-    for spec in HOSTS:
+    for spec in specs:
         if not _link_exists(_veth(lab, spec)):
             _connect(lab, spec)
 
@@ -83,7 +84,7 @@ def down(lab: Lab) -> None:
     """Remove all of it that is there; another lab's of the same number stays."""
     if _link_exists(lab.bridge) and not _is_own(lab):
         return
-    for spec in HOSTS:
+    for spec in EVERY:
         if _link_exists(_veth(lab, spec)):
             _ip(f"link del {_veth(lab, spec)}")
         if (NAMESPACES / namespace(lab, spec)).exists():

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.lab.hosts import host_named
+
 if TYPE_CHECKING:
     from tests.lab.conftest import RunningLab
 
@@ -31,6 +33,14 @@ _all = _runpy.run_path({demo!r})["lab_hosts"]
 lab_hosts = [
     (_name, {{**_data, **_changes.get(_name, {{}})}}) for _name, _data in _all if _name in {hosts!r}
 ]
+"""
+
+
+SPARE = """\
+\"\"\"Spare hosts, with what the demo's hosts have in common.\"\"\"
+import runpy as _runpy
+_common = _runpy.run_path({demo!r})["_common"]
+lab_hosts = [(_name, {{**_common, **_data}}) for _name, _data in {hosts!r}.items()]
 """
 
 
@@ -85,6 +95,18 @@ def variant(
     names = hosts or ["xeon", "ryzen", "pro6000", "plain"]
     text = VARIANT.format(changes=dict(changes), demo=str(ROOT / DEMO), hosts=names)
     path.write_text(text)
+    return str(path)
+
+
+def spares(lab: RunningLab, directory: Path, hosts: Mapping[str, Mapping[str, Any]]) -> str:
+    """An inventory of spare hosts, each with its own data beside the demo's; its path."""
+    path = directory / "spares.py"
+    specs = {name: host_named(name) for name in hosts}
+    data = {
+        name: {"ssh_hostname": spec.address(lab.lab), "ssh_user": spec.user, **hosts[name]}
+        for name, spec in specs.items()
+    }
+    path.write_text(SPARE.format(demo=str(ROOT / DEMO), hosts=data))
     return str(path)
 
 

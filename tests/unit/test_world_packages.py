@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.world import archive, debs, driver_files, drivers_nvidia, elf, kernels
+from tests.lab.world import archive, debs, driver_files, drivers_nvidia, elf, kernels, signing
 from tests.lab.world.debs import Deb
 
 SMI = Path(driver_files.DATA) / "nvidia-smi.awk"
@@ -170,3 +170,22 @@ def test_nvidia_smi_draws_its_table() -> None:
     assert "NVIDIA-SMI 580.173.02" in table
     assert "CUDA Version: 13.0" in table
     assert "12000MiB /  16384MiB" in table
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_a_signed_module_ends_as_the_kernel_reads_it() -> None:
+    """module_signature.h: the magic comes last, before it 12 bytes that end with the CMS's size."""
+    whole = signing.signed(b"a module")
+    assert whole.startswith(b"a module")
+    rest = whole.removesuffix(b"~Module signature appended~\n")
+    assert len(rest) == len(whole) - 28
+    trailer = rest[-12:]
+    assert trailer[2] == 2, "PKEY_ID_PKCS7"
+    size = int.from_bytes(trailer[8:], "big")
+    cms = rest[-12 - size : -12]
+    assert len(rest) == len(b"a module") + size + 12
+    printed = subprocess.run(
+        ["openssl", "cms", "-cmsout", "-print", "-inform", "DER"],
+        input=cms, capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    assert b"Canonical Ltd. Kernel Module Signing" in printed

@@ -65,15 +65,27 @@ write_nvidia_proc() {
 }
 
 # The module that modprobe would take: built on the host (updates) before the distribution's own;
-# Debian calls it nvidia-current. One that was built for another kernel does not load.
+# Debian calls it nvidia-current. One that was built for another kernel does not load, and under
+# Secure Boot none but one that the distribution signed (no other key is enrolled here).
 installed_module() {
     for folder in "/lib/modules/$kernel/updates" "/lib/modules/$kernel"; do
         ko=$(find "$folder" -name 'nvidia.ko*' -o -name 'nvidia-current.ko*' 2>/dev/null | head -n 1)
         [ -z "$ko" ] || break
     done
     case "$(modinfo -F vermagic "$ko" 2>/dev/null)" in
-    "$kernel "*) echo "$ko" ;;
+    "$kernel "*) ! secure_boot || signed "$ko" || return 0 ;;
+    *) return 0 ;;
     esac
+    echo "$ko"
+}
+
+secure_boot() {
+    value=$(od -An -t u1 -j 4 -N 1 "$run"/sys/firmware/efi/efivars/SecureBoot-* 2>/dev/null)
+    [ "${value##* }" = 1 ]
+}
+
+signed() {
+    [ "$(modinfo -F signer "$1")" = "Canonical Ltd. Kernel Module Signing" ]
 }
 
 load_nvidia() {

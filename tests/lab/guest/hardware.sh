@@ -31,6 +31,14 @@ hide_module() {
     [ ! -e "/sys/module/$1" ] || [ -e "$run/sys/module/$1" ] || mknod "$run/sys/module/$1" c 0 0
 }
 
+# A machine that boots by BIOS has no /sys/firmware/efi, whatever the one below has.
+hide_efi() {
+    [ -d /sys/firmware/efi ] && [ ! -d "$run/sys/firmware/efi" ] || return 0
+    mkdir -p "$run/over/sys/firmware"
+    mknod "$run/over/sys/firmware/efi" c 0 0
+    mount -t overlay lab -o "lowerdir=$run/over/sys/firmware:/sys/firmware" /sys/firmware
+}
+
 show_sysctl() {
     cp -r /proc/sys/vm "$run/sysctl/" 2>/dev/null || true
     mount --bind "$run/sysctl/vm" /proc/sys/vm
@@ -50,7 +58,8 @@ show_board() {
     done
     mount --bind "$run/proc/driver" /proc/driver
     show "$run/sys/bus/pci" /sys/bus/pci
-    for tree in devices/system/cpu devices/system/node firmware/dmi; do
+    hide_efi
+    for tree in devices/system/cpu devices/system/node firmware/dmi firmware/efi; do
         [ ! -d "$run/sys/$tree" ] || show "$run/sys/$tree" "/sys/$tree"
     done
     hide_module nvidia

@@ -137,7 +137,9 @@ def _from_debian(world: World) -> None:
 
 
 def _archive(world: World) -> None:
-    sources = _source("archive.py", "debs.py", "kernels.py", "driver_files.py", "elf.py")
+    sources = _source(
+        "archive.py", "debs.py", "kernels.py", "driver_files.py", "elf.py", "signing.py"
+    )
     sources += sorted(HERE.glob("drivers_*.py"))
     sources += _source("data/dkms.sh", "data/nvidia-smi.sh", "data/nvidia-smi.awk")
     fingerprints = (key.fingerprint for key in world.keys.values())

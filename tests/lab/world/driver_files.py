@@ -108,7 +108,14 @@ if [ ! -e /proc/driver/nvidia/version ]; then
     echo "nvidia-persistenced failed to initialize. Check syslog for more details." >&2
     exit 1
 fi
-exec sleep infinity
+mkdir -p /run/nvidia-smi
+rm -f /run/nvidia-smi/*.persistence
+case " $* " in
+*" --no-persistence-mode "*) ;;
+*) for card in /proc/driver/nvidia/gpus/*; do : >"/run/nvidia-smi/${card##*/}.persistence"; done ;;
+esac
+sleep infinity &
+wait
 """
 PERSISTENCED_UNIT = """[Unit]
 Description=NVIDIA Persistence Daemon
@@ -116,18 +123,19 @@ After=syslog.target
 
 [Service]
 Type=exec
-ExecStart=/usr/bin/nvidia-persistenced
+ExecStart=/usr/bin/nvidia-persistenced{options}
 
 [Install]
 WantedBy=multi-user.target
 """
 
 
-def persistenced() -> Files:
+def persistenced(options: str = "") -> Files:
     """The persistence daemon and its unit; like the real one it fails while no driver is loaded."""
+    unit = PERSISTENCED_UNIT.format(options=options)
     return {
         "/usr/bin/nvidia-persistenced": script(PERSISTENCED),
-        "/usr/lib/systemd/system/nvidia-persistenced.service": text(PERSISTENCED_UNIT),
+        "/usr/lib/systemd/system/nvidia-persistenced.service": text(unit),
     }
 
 

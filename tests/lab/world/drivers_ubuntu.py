@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from tests.lab.world import driver_files as files
 from tests.lab.world.debs import Content, Deb
+from tests.lab.world.signing import signed
 
 PACKAGING = "0ubuntu0.24.04.1"
 KERNEL = "6.8.0-60-generic"
+PERSISTENCED_OPTIONS = " --user nvidia-persistenced --no-persistence-mode --verbose"
+"""Of the unit in Ubuntu's package (reference/nvidia.md, section 5)."""
 MODPROBE_FILE = "/usr/lib/modprobe.d/nvidia-graphics-drivers.conf"
 
 
@@ -61,7 +64,7 @@ def _common(series: str, upstream: str, version: str) -> list[Deb]:
             version,
             "NVIDIA compute utilities",
             relations=_exclusive("nvidia-compute-utils") | {"Depends": f"{compute} (= {version})"},
-            files=files.persistenced(),
+            files=files.persistenced(PERSISTENCED_OPTIONS),
             scripts=files.PERSISTENCED_SCRIPTS,
         ),
         _package(
@@ -120,7 +123,7 @@ def _flavour(series: str, suffix: str, flavour: str, upstream: str, version: str
             relations={"Depends": f"nvidia-kernel-common-{series} {same}"},
             files={
                 f"/lib/modules/{KERNEL}/kernel/nvidia-{series}/nvidia.ko": Content(
-                    files.module_for_kernel(upstream, flavour, KERNEL)
+                    signed(files.module_for_kernel(upstream, flavour, KERNEL))
                 )
             },
             scripts={"postinst": f"if command -v depmod >/dev/null; then depmod -a {KERNEL}; fi"},

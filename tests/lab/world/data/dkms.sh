@@ -5,6 +5,8 @@ set -eu
 tree=/var/lib/dkms
 arch=x86_64
 vermagic_size=96
+# What the compiler says on this machine, where the module's sources do not fit its kernel.
+complaint=/etc/boxwright-lab/dkms-complaint
 
 fail() {
     echo "Error! $1" >&2
@@ -40,10 +42,24 @@ Please install the linux-headers-$1 package or use the --kernelsourcedir option 
     file=$(installed_file "$module" "$version")
     target="$tree/$module/$version/$1/$arch/module"
     magic=$(printf "%-${vermagic_size}s" "vermagic=$1 SMP preempt mod_unload modversions")
+    [ ! -s "$complaint" ] || build_fails "$1"
     mkdir -p "$target"
     echo "Building module(s)... done."
     LC_ALL=C sed "s/vermagic=@KERNEL@ SMP preempt mod_unload modversions */$magic/" \
         "/usr/src/$module-$version/$file.template" >"$target/$file"
+}
+
+build_fails() { # kernel
+    log="$tree/$module/$version/build/make.log"
+    mkdir -p "${log%/*}"
+    {
+        echo "DKMS (dkms-3.2.2) make.log for $module/$version for kernel $1 ($arch)"
+        cat "$complaint"
+        echo "make: *** [Makefile:85: modules] Error 2"
+    } >"$log"
+    echo "Building module(s)...(bad exit status: 2)"
+    fail "Bad return status for module build on kernel: $1 ($arch)
+Consult $log for more information." 10
 }
 
 do_install() { # kernel
