@@ -116,6 +116,18 @@ SPARES = (
     _spare(3, "blackwell12", "debian12", RTX_5090),
     _spare(4, "blackwell13", "debian13", RTX_5090),
     _spare(5, "blackwellubuntu", "ubuntu", RTX_5090),
+    _spare(6, "wrongpascal", "ubuntu", QUADRO_P5000),
+    _spare(7, "wrongblackwell", "debian13", RTX_5090),
+    _spare(8, "dkmsfails", "debian13", RTX_5090),
+    _spare(9, "neverback", "debian12", RTX_5090),
+    _spare(10, "securedebian", "debian13", RTX_5090, secure_boot=True),
+    _spare(11, "secureubuntu", "ubuntu", QUADRO_P5000, secure_boot=True),
+    # as on a host whose kernel the archive has replaced since
+    _spare(12, "noheaders", "debian13", RTX_5090, kernel="6.12.41+deb13-amd64"),
+    _spare(13, "halfdpkg", "debian12", QUADRO_P5000, secure_boot=False),
+    _spare(14, "wrongkey", "debian12", RTX_5090),
+    _spare(15, "badarchive", "ubuntu", QUADRO_P5000),
+    _spare(16, "unreachable", "debian13", RTX_5090),
 )
 EVERY = HOSTS + SPARES
 
