@@ -13,6 +13,13 @@ from boxwright.catalog.software import (
     ModelRow,
     QuantRow,
 )
+from boxwright.catalog.toolkits import (
+    BuildHost,
+    Compiler,
+    Redistributable,
+    Toolkit,
+    ToolkitOffer,
+)
 from boxwright.catalog.types import (
     Branch,
     Card,
@@ -25,7 +32,6 @@ from boxwright.catalog.types import (
     ListedId,
     ProcessorMemory,
     SpeedConstants,
-    Toolkit,
 )
 
 __all__ = [
@@ -33,11 +39,13 @@ __all__ = [
     "VENDORS",
     "AssetRow",
     "Branch",
+    "BuildHost",
     "Card",
     "CardRule",
     "Catalog",
     "CatalogError",
     "ChipRange",
+    "Compiler",
     "ComputeCapability",
     "Distribution",
     "DriverPackages",
@@ -50,8 +58,10 @@ __all__ = [
     "ModelRow",
     "ProcessorMemory",
     "QuantRow",
+    "Redistributable",
     "SpeedConstants",
     "Toolkit",
+    "ToolkitOffer",
     "load",
     "load_with",
 ]

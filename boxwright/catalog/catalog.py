@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from boxwright.catalog.software import AssetRow, FlagChange, LlamaCpp, ModelRow
+from boxwright.catalog.toolkits import BuildHost, Redistributable, Toolkit
 from boxwright.catalog.types import (
     Branch,
     Card,
@@ -16,7 +17,6 @@ from boxwright.catalog.types import (
     Distribution,
     ListedId,
     SpeedConstants,
-    Toolkit,
 )
 
 NVIDIA = "10de"
@@ -71,7 +71,8 @@ class Catalog:
     """Everything known of cards, drivers, CUDA, llama.cpp and models.
 
     `ranges` and `rules` are sorted by device id; `cards` and `listed` are keyed by it,
-    `capabilities` by their name ("6.1"). `user_assets` go before `llama.assets`.
+    `capabilities` by their name ("6.1"), `toolkits` and `redistributables` by theirs ("12.8").
+    `user_assets` go before `llama.assets`.
     """
 
     ranges: tuple[ChipRange, ...]
@@ -82,6 +83,9 @@ class Catalog:
     branches: Mapping[int, Branch]
     distributions: tuple[Distribution, ...]
     toolkits: Mapping[str, Toolkit]
+    redistributables: Mapping[str, Redistributable]
+    build_hosts: tuple[BuildHost, ...]
+    sha1_repositories: tuple[str, ...]
     llama: LlamaCpp
     models: Mapping[str, ModelRow]
     speed: SpeedConstants
@@ -141,6 +145,21 @@ class Catalog:
             None,
         )
 
+    def build_host(self, distribution: Distribution) -> BuildHost | None:
+        """How llama.cpp is compiled on this distribution, or None where that is not known."""
+        named = distribution.id, distribution.version_id
+        return next((one for one in self.build_hosts if (one.id, one.version_id) == named), None)
+
+    def compiles(self, toolkit: str, capability: str) -> bool:
+        """Whether a toolkit ("12.8") compiles for a compute capability; False for unknown ones."""
+        row = self.capabilities.get(capability)
+        if row is None:
+            return False
+        version, last = _numbers(toolkit), row.last_toolkit
+        return _numbers(row.first_toolkit) <= version and (
+            last is None or version <= _numbers(last)
+        )
+
     def assets_of(self, build: str) -> tuple[AssetRow, ...]:
         """Rows that hold for a build, with its name filled in; a user's row wins over a packaged
         one of the same asset."""
@@ -183,3 +202,7 @@ def serves(branch: Branch, rule: CardRule) -> bool:
     if branch.branch < rule.first_branch or not set(branch.flavours) & set(rule.flavours):
         return False
     return rule.last_branch is None or branch.branch <= rule.last_branch
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from boxwright.catalog.catalog import NVIDIA, Catalog, marketing_name
 from boxwright.catalog.errors import CatalogError
+from boxwright.catalog.toolkits import BuildHost
 from boxwright.catalog.types import Card, CardRule
 
 K = TypeVar("K")
@@ -35,6 +36,8 @@ def check(catalog: Catalog) -> None:
             unknown = set(source.branches) - set(catalog.branches)
             if unknown:
                 raise CatalogError(f"drivers.yaml: {source.name} names branches {sorted(unknown)}")
+    for host in catalog.build_hosts:
+        _build_host(catalog, host)
     for row in catalog.llama.assets:
         if row.cuda is not None and row.cuda not in catalog.toolkits:
             raise CatalogError(f"llama_cpp.yaml: {row.asset} names CUDA {row.cuda}")
@@ -73,3 +76,19 @@ def _card(catalog: Catalog, card: Card) -> None:
         raise CatalogError(f"cards.yaml: {card.id:04x} is {card.name!r}, in pci.ids {theirs!r}")
     if not kind.known_chip:
         raise CatalogError(f"cards.yaml: {card.id:04x} is in no range of gpus.yaml")
+
+
+def _build_host(catalog: Catalog, host: BuildHost) -> None:
+    """A build host is a distribution's, and what it offers can be had there."""
+    where = f"cuda.yaml: {host.id} {host.version_id}"
+    if catalog.distribution(host.id, host.version_id) is None:
+        raise CatalogError(f"{where} is no distribution of drivers.yaml")
+    for offer in host.toolkits:
+        if offer.version not in catalog.toolkits:
+            raise CatalogError(f"{where} offers CUDA {offer.version}, which has no row")
+        if (offer.source == "nvidia-repository") != (offer.repository is not None):
+            raise CatalogError(f"{where}: CUDA {offer.version} and its repository do not fit")
+        if host.rejects_sha1 and offer.repository in catalog.sha1_repositories:
+            raise CatalogError(f"{where} rejects the SHA-1 key of repository {offer.repository}")
+        if offer.source == "redistributable" and offer.version not in catalog.redistributables:
+            raise CatalogError(f"{where} offers tarballs of CUDA {offer.version}, there are none")

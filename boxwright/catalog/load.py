@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from boxwright.catalog import software, types
+from boxwright.catalog import software, toolkits, types
 from boxwright.catalog.catalog import Catalog
 from boxwright.catalog.check import check, each_once
 from boxwright.catalog.errors import CatalogError
@@ -30,7 +30,9 @@ def load() -> Catalog:
     capabilities = _many(types.ComputeCapability, gpus["compute_capabilities"], "gpus.yaml")
     cards = _many(types.Card, _read("cards.yaml")["cards"], "cards.yaml")
     branches = _many(types.Branch, drivers["branches"], "drivers.yaml")
-    toolkits = _many(types.Toolkit, _read("cuda.yaml")["toolkits"], "cuda.yaml")
+    cuda = _read("cuda.yaml")
+    lines = _many(toolkits.Toolkit, cuda["toolkits"], "cuda.yaml")
+    packed = _many(toolkits.Redistributable, cuda["redistributables"], "cuda.yaml")
     catalog = Catalog(
         ranges=tuple(sorted(ranges, key=lambda one: one.first)),
         capabilities=each_once(capabilities, lambda one: one.capability, "gpus.yaml"),
@@ -39,7 +41,10 @@ def load() -> Catalog:
         rules=tuple(sorted(rules, key=lambda one: one.first)),
         branches=each_once(branches, lambda one: one.branch, "drivers.yaml"),
         distributions=_many(types.Distribution, drivers["distributions"], "drivers.yaml"),
-        toolkits=each_once(toolkits, lambda one: one.version, "cuda.yaml"),
+        toolkits=each_once(lines, lambda one: one.version, "cuda.yaml"),
+        redistributables=each_once(packed, lambda one: one.version, "cuda.yaml"),
+        build_hosts=_many(toolkits.BuildHost, cuda["build_hosts"], "cuda.yaml: build_hosts"),
+        sha1_repositories=tuple(cuda["sha1_repositories"]),
         llama=_one(software.LlamaCpp, llama, "llama_cpp.yaml"),
         models={name: model_row(name, row) for name, row in models["models"].items()},
         speed=_one(types.SpeedConstants, _read("speed.yaml"), "speed.yaml"),

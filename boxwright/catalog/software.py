@@ -70,9 +70,15 @@ class QuantRow:
     revision: str | None = None
 
 
+Fork = Annotated[str, Field(pattern=r"^\w[\w.-]*/\w[\w.-]*@\w[\w./-]*$")]
+
+
 @dataclass(frozen=True, config=ConfigDict(extra="ignore"))
 class ModelRow:
     """One model; `first_build` is the oldest llama.cpp build that loads it.
+
+    `fork` is what it needs instead of upstream's llama.cpp: "OWNER/NAME@REF", compiled on the host
+    from that tag or commit (a branch moves, and what was compiled of it does not follow).
 
     Unknown keys of users' rows are left alone: they may be of a newer version of this program.
     """
@@ -86,7 +92,7 @@ class ModelRow:
     active_parameters: int | None = None
     context_train: int | None = None
     first_build: int | None = None
-    fork: str | None = None
+    fork: Fork | None = None
     licence: str | None = None
     sampling: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()

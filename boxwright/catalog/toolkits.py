@@ -1,4 +1,4 @@
-"""What the catalog knows of building: CUDA toolkits, where each distribution has them, compilers."""
+"""What the catalog knows of building: CUDA toolkits, where distributions have them, compilers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from boxwright.catalog.types import STRICT, Capability, Version
+from boxwright.catalog.types import STRICT, Version
 
 Major = Annotated[int, Field(ge=4, le=99)]
 
@@ -17,15 +17,14 @@ class Toolkit:
     """One CUDA toolkit line.
 
     A program built with it runs by its SASS from driver `sass_driver` on, by its PTX only from
-    `ptx_driver` on. It compiles code for cards of these `capabilities`, with gcc up to `gcc_last`
-    or clang up to `clang_last` (None: not known). From glibc `system_headers_from` on its headers
-    have to be system headers (None: never). `broken` says why it must not be used.
+    `ptx_driver` on. It takes gcc up to `gcc_last` and clang up to `clang_last` (None: not known).
+    From glibc `system_headers_from` on its headers have to be system headers (None: never).
+    `broken` says why it must not be used.
     """
 
     version: Version
     sass_driver: Version
     ptx_driver: Version
-    capabilities: tuple[Capability, ...]
     gcc_last: Major
     source: str
     clang_last: Major | None = None

@@ -177,21 +177,6 @@ class Distribution:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Toolkit:
-    """One CUDA toolkit line.
-
-    A program built with it runs by its SASS from driver `sass_driver` on, by its PTX only from
-    `ptx_driver` on. `broken` says why it must not be used.
-    """
-
-    version: Version
-    sass_driver: Version
-    ptx_driver: Version
-    source: str
-    broken: str | None = None
-
-
-@dataclass(frozen=True, config=STRICT)
 class ProcessorMemory:
     """Memory channels per socket and usual module speed of processors whose name has a pattern."""
 

@@ -57,10 +57,11 @@ class Tarball:
 class ToolkitPlan:
     """The CUDA toolkit to compile with. `version` "12.8"; `root` is where its `bin/nvcc` lies.
 
-    `source` is "distribution" (packages of its archive), "nvidia-repository" (packages of NVIDIA's
-    `repository` "debian12") or "redistributable" (`tarballs`, unpacked into `root`). With
-    `system_headers` its include directory has to be a system one (`-isystem`), since this glibc
-    declares functions that its headers declare otherwise (reference/nvidia.md, 3.8).
+    `source` is "distribution" (packages of its archive, in these `components` of it),
+    "nvidia-repository" (packages of NVIDIA's `repository` "debian12") or "redistributable"
+    (`tarballs`, unpacked into `root`). With `system_headers` its include directory has to be a
+    system one (`-isystem`), since this glibc declares functions that its headers declare otherwise
+    (reference/nvidia.md, 3.8).
     """
 
     version: str
@@ -68,6 +69,7 @@ class ToolkitPlan:
     root: str
     packages: tuple[str, ...] = ()
     repository: str | None = None
+    components: tuple[str, ...] = ()
     tarballs: tuple[Tarball, ...] = ()
     system_headers: bool = False
 
@@ -76,9 +78,11 @@ class ToolkitPlan:
 class SourceBuild:
     """How a build is made from source: `ref` (tag, branch or commit) of `repository` OWNER/NAME.
 
-    `packages` are the compilers and tools; `host_compiler` is the C++ compiler ("g++-13") or None
-    for the system's own; `cmake` are options after `cmake -S … -B …`; `toolkit` None is a CPU
-    build. `pack` names the packed result: hosts whose plans name the same one share it.
+    `packages` are the compilers and tools, which need what `prerequisites` bring and `enable`
+    switches on first; `host_compiler` is the C++ compiler for CUDA ("g++-13") or None for the
+    system's own; `cmake` are options after `cmake -S … -B …`; `toolkit` None is a CPU build.
+    `jobs` are compiled at once, `room_mib` is what all of it takes on the disk. `pack` names the
+    packed result: hosts whose plans name the same one share it.
     """
 
     repository: str
@@ -86,8 +90,12 @@ class SourceBuild:
     packages: tuple[str, ...]
     cmake: tuple[str, ...]
     pack: str
+    jobs: int
+    room_mib: int
     toolkit: ToolkitPlan | None = None
     host_compiler: str | None = None
+    prerequisites: tuple[str, ...] = ()
+    enable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,8 +103,9 @@ class RuntimePlan:
     """The llama.cpp build to have. `cuda` None is a CPU build.
 
     `kind` is "release" (upstream's files) or "source" (compiled, as `source` says). `release` names
-    its directory: `<build>-<cuda|cpu>-<arch>`, for a compiled one with its architectures. `assets`
-    are the files of the upstream release it is made of, in unpacking order.
+    its directory: `<build>-<cuda|cpu>-<arch>`, of a compiled one
+    `<build>-<src|fork>-<cuda…|cpu>-<architectures>-<arch>`. `assets` are the files of the upstream
+    release it is made of, in unpacking order.
     """
 
     kind: str

@@ -70,3 +70,8 @@ def runs_ptx(arch: str, capability: str) -> bool:
     if not found or found["kind"] != "virtual" or found["suffix"]:
         return False
     return int(found["digits"]) <= int(capability.replace(".", ""))
+
+
+def spelled(driver: str) -> str:
+    """A driver version as sentences have it; of a branch's newest only the branch is known."""
+    return driver.removesuffix(f".{INFINITE}")

@@ -35,6 +35,8 @@ class Wanted:
     runtime_cuda: str | None = None
     runtime_asset_rows: tuple[dict[str, Any], ...] = ()
     runtime_directory: str = "/opt/llama.cpp"
+    runtime_repository: str = "ggml-org/llama.cpp"
+    runtime_compile: str = "auto"
 
     # tuning
     tuning_swappiness: int | None = 10

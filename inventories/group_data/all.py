@@ -77,7 +77,10 @@ runtime_asset_rows = ()
 # where releases lie beside each other, with the link `current`
 runtime_directory = "/opt/llama.cpp"
 
-# repository whose releases are installed, OWNER/NAME
+# "auto" (where no release fits the host, its driver or the model), "always" or "never"
+runtime_compile = "auto"
+
+# repository whose releases are installed, or whose sources are compiled: OWNER/NAME
 runtime_repository = "ggml-org/llama.cpp"
 
 # GitHub's API or a mirror that speaks it

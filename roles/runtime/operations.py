@@ -47,6 +47,14 @@ def install_release() -> Commands:
     if stamped_as_planned(host.get_fact(Releases, directory=directory), plan.runtime):
         noop(f"release {plan.runtime.release} is installed")
         return
+    if plan.runtime.kind == "source":
+        yield from refuse(
+            Refusal(
+                f"release {plan.runtime.release} has to be compiled, which is not done yet",
+                "name assets of your own in runtime_asset_rows",
+            )
+        )
+        return
     failed = yield from _install(plan.runtime, directory)
     if failed is not None:
         yield from refuse(failed)

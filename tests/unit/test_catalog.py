@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from boxwright import catalog
+from boxwright.catalog.check import check
 
 # reference/nvidia.md, section 6, "key ids": every one has to be a known card
 KEY_IDS = [
@@ -158,3 +161,47 @@ def test_a_release_stands_for_its_minor_ones(
 ) -> None:
     one = catalog.load().distribution(os_id, version_id)
     assert (one and one.version_id) == found
+
+
+@pytest.mark.parametrize(
+    ("toolkit", "capability", "compiles"),
+    [
+        ("11.8", "3.5", True), ("12.0", "3.5", False), ("12.4", "6.1", True),
+        ("12.8", "6.1", True), ("12.9", "6.1", True), ("13.0", "6.1", False),
+        ("12.4", "12.0", False), ("12.8", "12.0", True), ("13.4", "12.0", True),
+        ("12.8", "12.1", False), ("12.9", "12.1", True), ("13.3", "10.7", False),
+        ("13.4", "10.7", True), ("13.4", "99.9", False),
+    ],
+)  # fmt: skip
+def test_12_8_and_12_9_alone_compile_for_pascal_and_blackwell(
+    toolkit: str, capability: str, compiles: bool
+) -> None:
+    assert catalog.load().compiles(toolkit, capability) is compiles
+
+
+@pytest.mark.parametrize(
+    ("toolkit", "gcc", "headers"),
+    [
+        ("12.4", 13, "2.41"), ("12.8", 14, "2.41"), ("12.9", 14, "2.41"), ("13.0", 15, "2.42"),
+        ("13.1", 15, "2.42"), ("13.3", 15, None), ("13.4", 16, None), ("13.5", 16, None),
+    ],
+)  # fmt: skip
+def test_toolkits_take_the_compilers_and_the_glibc_of_their_headers(
+    toolkit: str, gcc: int, headers: str | None
+) -> None:
+    row = catalog.load().toolkits[toolkit]
+    assert (row.gcc_last, row.system_headers_from) == (gcc, headers)
+
+
+def test_a_repository_with_the_sha_1_key_is_offered_to_nobody_whose_apt_rejects_it() -> None:
+    known = catalog.load()
+    host = next(one for one in known.build_hosts if one.rejects_sha1)
+    offer = next(one for one in host.toolkits if one.repository)
+    wrong = replace(host, toolkits=(replace(offer, repository="debian12"),))
+    with pytest.raises(catalog.CatalogError, match="SHA-1"):
+        check(replace(known, build_hosts=(wrong,)))
+    names = {(one.id, one.version_id) for one in known.build_hosts if one.rejects_sha1}
+    assert names == {("debian", "13"), ("ubuntu", "26.04")}
+    assert {(one.id, one.version_id) for one in known.distributions} == {
+        (one.id, one.version_id) for one in known.build_hosts
+    }
