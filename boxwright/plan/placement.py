@@ -7,14 +7,17 @@ Explicit and complete, since llama.cpp's own `--fit` stops checking once any of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from boxwright.plan import experts
 from boxwright.plan.balance import layers_per_device
+from boxwright.plan.experts import Measure
 from boxwright.plan.layout import Layout, all_layers, first_layers
 from boxwright.plan.results import MemoryPlan, Placement, Refusal
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
+MIB = 1024**2
 PLACEMENTS = ("auto", "gpu", "cpu-moe", "cpu")
 
 
@@ -35,7 +38,6 @@ class Placed:
         )
 
 
-Measure = Callable[[Layout], MemoryPlan]
 State = Callable[[int], int]
 Split = tuple[float, ...]
 
@@ -43,7 +45,7 @@ Split = tuple[float, ...]
 def decide(
     shape: ModelShape, wanted: Wanted, devices: int, measure: Measure, state: State
 ) -> Placed | Refusal:
-    """The first layout that fits, in order of speed; if none does, the last one tried.
+    """The fastest layout that fits; if none does, the last one tried.
 
     `measure` gives the memory of a layout, `state` the bytes of context that a layer keeps. A
     refusal only for wishes that contradict each other.
@@ -53,13 +55,29 @@ def decide(
         return wrong
     placed: Placed | None = None
     for layout, word in _candidates(shape, wanted, devices):
-        for split in _splits(shape, wanted, layout, measure, state):
-            whole = Layout(devices, layout.gpu_layers, layout.experts_on_host, split)
-            placed = Placed(_words(whole, word, wanted), whole, measure(whole))
-            if placed.fits:
-                return placed
+        tried = [
+            _place(replace(layout, split=split), word, shape, wanted, measure)
+            for split in _splits(shape, wanted, layout, measure, state)
+        ]
+        fitting = [one for one in tried if one.fits]
+        if fitting:
+            return min(fitting, key=lambda one: experts.host_expert_bytes(one.layout, shape))
+        placed = tried[-1]
     assert placed is not None
     return placed
+
+
+def _place(
+    layout: Layout, word: str | int, shape: ModelShape, wanted: Wanted, measure: Measure
+) -> Placed:
+    """One layout with its words; of experts that may lie anywhere the cards take what they hold."""
+    forced = wanted.server_n_cpu_moe
+    if layout.experts_on_host and forced is None and wanted.server_placement == "auto":
+        layout = experts.filled(layout, shape, measure)
+    placement = experts.words(layout, word, shape)
+    if forced is not None:
+        placement = replace(placement, cpu_moe=False, n_cpu_moe=forced, override_tensor=None)
+    return Placed(placement, layout, measure(layout))
 
 
 def _contradiction(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | None:
@@ -144,27 +162,31 @@ def _splits(
     if len({device.total_mib for device in memory.devices}) == 1:
         yield equal
     yield _balanced(shape, layout, memory, state)
+    if layout.experts_on_host:
+        yield _balanced(shape, layout, memory, state, _share_of_experts(layout, shape, memory))
 
 
-def _balanced(shape: ModelShape, layout: Layout, memory: MemoryPlan, state: State) -> Split:
-    """Whole numbers of layers per device, by what each layer weighs and keeps there."""
+def _share_of_experts(layout: Layout, shape: ModelShape, memory: MemoryPlan) -> float:
+    """How much of the experts in host RAM the cards could take together."""
+    room_mib = sum(max(device.total_mib - device.need_mib, 0) for device in memory.devices)
+    on_host = experts.host_expert_bytes(layout, shape)
+    return min(room_mib * MIB / max(on_host, 1), 1.0)
+
+
+def _balanced(
+    shape: ModelShape, layout: Layout, memory: MemoryPlan, state: State, share: float = 0.0
+) -> Split:
+    """Whole numbers of layers per device, by what each layer weighs and keeps there.
+
+    Of experts in host RAM each layer is given that share, so that all cards become full together.
+    """
     count = len(shape.layers)
     weights = [
         layer.dense_bytes
         + layer.shared_expert_bytes
-        + (layer.expert_bytes if number not in layout.experts_on_host else 0)
+        + int(layer.expert_bytes * (share if number in layout.experts_on_host else 1.0))
         + state(number)
         for number, layer in enumerate(shape.layers)
     ]
     weights.append((shape.output_bytes or shape.embedding_bytes) + shape.other_bytes)
     return layers_per_device(weights[count + 1 - layout.gpu_layers :], memory)
-
-
-def _words(layout: Layout, gpu_layers: str | int, wanted: Wanted) -> Placement:
-    forced = wanted.server_n_cpu_moe
-    return Placement(
-        gpu_layers=gpu_layers,
-        cpu_moe=forced is None and bool(layout.experts_on_host),
-        n_cpu_moe=forced,
-        tensor_split=layout.split or None,
-    )

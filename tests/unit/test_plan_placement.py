@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -41,11 +42,70 @@ def test_all_on_the_card_where_it_fits() -> None:
 
 
 @pytest.mark.parametrize("name", ["xeon", "ryzen"])
-def test_else_the_experts_in_host_ram(name: str) -> None:
-    made = planned(name, qwen35_122b())
+def test_the_article_s_layout_is_made_where_it_is_asked_for(name: str) -> None:
+    made = planned(name, qwen35_122b(), server_placement="cpu-moe")
     assert made.refusal is None and made.placement is not None
     assert (made.placement.gpu_layers, made.placement.cpu_moe) == ("all", True)
     assert made.placement.tensor_split == ((1, 1) if name == "xeon" else None)
+
+
+def test_else_one_card_takes_the_experts_of_the_last_layers_until_it_is_full() -> None:
+    made, shape = planned("ryzen", qwen35_122b()), qwen35_122b()
+    assert made.placement is not None and made.memory is not None
+    count = made.placement.n_cpu_moe
+    assert count is not None and 0 < count < 48 and not made.placement.cpu_moe
+    assert value_of(made, "--n-cpu-moe") == str(count)
+    (device,) = made.memory.devices
+    assert device.need_mib <= device.total_mib
+    one_more = planned("ryzen", shape, server_n_cpu_moe=count - 1).memory
+    assert one_more is not None and one_more.devices[0].need_mib > device.total_mib
+    assert made.memory.host.model_mib < 62980 - (48 - count - 1) * 1296
+
+
+def experts_by_card(made: Plan, cards: int) -> list[int]:
+    """How many layers keep their experts on each card, from the arguments alone."""
+    found = re.fullmatch(
+        r"blk\\\.\((?P<host>[0-9|]+)\)\\\.ffn_\(up\|down\|gate\|gate_up\)_\(ch\|\)exps=CPU",
+        value_of(made, "--override-tensor"),
+    )
+    assert found is not None
+    on_host = {int(number) for number in found["host"].split("|")}
+    shares = [float(share) for share in value_of(made, "--tensor-split").split(",")]
+    borders = [sum(shares[: n + 1]) / sum(shares) for n in range(cards)]
+    kept = [0] * cards
+    for layer in set(range(48)) - on_host:
+        kept[next(n for n, border in enumerate(borders) if layer / 49 < border)] += 1
+    return kept
+
+
+def test_several_cards_share_the_experts_evenly_and_the_first_keeps_room_for_prefill() -> None:
+    made = planned("xeon", qwen35_122b())
+    first, second = experts_by_card(made, 2)
+    assert 5 <= first <= second <= first + 3
+    assert made.memory is not None
+    for device in made.memory.devices:
+        assert device.total_mib - 2000 < device.need_mib <= device.total_mib
+
+
+@pytest.mark.parametrize("cards", [(24576, 12288), (12288, 24576), (32607, 16384, 8192)])
+def test_unequal_cards_are_all_filled_to_less_than_one_more_layer(cards: tuple[int, ...]) -> None:
+    made = planned(box(128000, *cards), qwen35_122b())
+    assert made.refusal is None and made.memory is not None
+    layer_mib = qwen35_122b().layers[0].expert_bytes // 2**20
+    for device in made.memory.devices:
+        assert device.total_mib - layer_mib - 64 < device.need_mib <= device.total_mib
+
+
+def test_experts_on_a_card_make_room_in_host_ram() -> None:
+    """64 GB of RAM are too few for all experts (design's article model), not beside 16 GB of VRAM.
+
+    Source: issue 4, "Qwen3.5-122B Q4_K_M refused on 64 GB RAM with an 8 GB card or with --cpu-moe,
+    placed with a 16 GB card".
+    """
+    assert planned(box(64000, 16384), qwen35_122b()).refusal is None
+    assert planned(box(64000, 8192), qwen35_122b()).refusal is not None
+    alone = planned(box(64000, 16384), qwen35_122b(), server_placement="cpu-moe")
+    assert alone.refusal is not None
 
 
 def test_a_dense_model_goes_to_the_card_as_far_as_it_goes() -> None:
@@ -138,11 +198,15 @@ def test_a_model_that_does_not_fit_is_refused_with_numbers_and_its_memory_is_giv
 
 def test_what_is_locked_leaves_the_system_its_reserve() -> None:
     shape = qwen35_122b()
-    need = planned("xeon", shape).memory
+    need = planned("xeon", shape, server_placement="cpu-moe").memory
     assert need is not None
-    enough = need.host.need_mib
-    assert planned(box(enough, 16384, 16384, id=PASCAL), shape).refusal is None
-    assert planned(box(enough - 1, 16384, 16384, id=PASCAL), shape).refusal is not None
+
+    def on(ram_mib: int) -> Plan:
+        cards = box(ram_mib, 16384, 16384, id=PASCAL)
+        return planned(cards, shape, server_placement="cpu-moe")
+
+    assert on(need.host.need_mib).refusal is None
+    assert on(need.host.need_mib - 1).refusal is not None
 
 
 def test_vram_that_others_hold_counts_and_our_own_service_s_does_not() -> None:
@@ -200,8 +264,8 @@ def test_more_memory_is_never_worse(
     large = planned(box(ram_mib + 16 * more, *(size + more for size in cards)), shape)
     if small.refusal is None:
         assert large.refusal is None
-        assert small.placement is not None and large.placement is not None
-        assert large.placement.cpu_moe <= small.placement.cpu_moe
+        assert small.memory is not None and large.memory is not None
+        assert large.memory.host.model_mib <= small.memory.host.model_mib
 
 
 @settings(max_examples=30, deadline=None)

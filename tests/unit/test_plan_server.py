@@ -31,7 +31,7 @@ def args(made: Plan) -> tuple[str, ...]:
 
 def test_the_article_s_xeon() -> None:
     """Every flag of the article in today's words, and what it leaves to chance made explicit."""
-    made = planned("xeon", qwen35_122b())
+    made = planned("xeon", qwen35_122b(), server_placement="cpu-moe")
     assert value_of(made, "--n-gpu-layers") == "all"
     assert "--cpu-moe" in args(made)
     assert value_of(made, "--split-mode") == "layer"

@@ -1,0 +1,122 @@
+"""How many layers' experts go to the cards: as many as VRAM holds beside all that has to be there.
+
+`--n-cpu-moe N` strips the experts of the first N layers, which on several cards empties the first
+and fills the last (reference/llama-cpp.md 4.1); so several cards get their layers by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from boxwright.plan.layout import HOST, Layout, first_layers
+from boxwright.plan.results import MemoryPlan, Placement
+from boxwright.shapes import ModelShape
+
+MIB = 1024**2
+Measure = Callable[[Layout], MemoryPlan]
+
+
+def filled(base: Layout, shape: ModelShape, measure: Measure) -> Layout:
+    """The layout with experts moved from host RAM to each card, last layers first, as room allows.
+
+    What `measure` says of the result fits wherever it fits for `base`.
+    """
+    layout = _first_guess(base, shape, measure(base))
+    while True:
+        fuller = next(
+            (more for more in _with_one_more(layout, shape) if _fits(measure(more))), None
+        )
+        if not _fits(measure(layout)):
+            less = _with_one_less(layout, base, shape, measure(layout))
+            if less is None:
+                return base
+            layout = less
+        elif fuller is not None:
+            layout = fuller
+        else:
+            return layout
+
+
+def host_expert_bytes(layout: Layout, shape: ModelShape) -> int:
+    """Bytes of routed experts that stay in host RAM."""
+    count = len(shape.layers)
+    return sum(
+        layer.expert_bytes
+        for number, layer in enumerate(shape.layers)
+        if layout.experts_device(number, count) == HOST
+    )
+
+
+def words(layout: Layout, gpu_layers: str | int, shape: ModelShape) -> Placement:
+    """The layout in llama-server's words: the shortest of them that says just this."""
+    split = layout.split or None
+    on_host = {n for n in layout.experts_on_host if shape.layers[n].expert_bytes}
+    with_experts = {n for n, layer in enumerate(shape.layers) if layer.expert_bytes}
+    if not on_host:
+        return Placement(gpu_layers, cpu_moe=False, tensor_split=split)
+    if on_host == with_experts:
+        return Placement(gpu_layers, cpu_moe=True, tensor_split=split)
+    last = max(on_host) + 1
+    if on_host == with_experts & first_layers(last):
+        return Placement(gpu_layers, cpu_moe=False, n_cpu_moe=last, tensor_split=split)
+    names = "|".join(str(number) for number in sorted(on_host))
+    pattern = rf"blk\.({names})\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
+    return Placement(gpu_layers, cpu_moe=False, tensor_split=split, override_tensor=pattern)
+
+
+def _fits(memory: MemoryPlan) -> bool:
+    return all(device.need_mib <= device.total_mib for device in memory.devices)
+
+
+def _own_layers(layout: Layout, shape: ModelShape, device: int) -> list[int]:
+    """Layers of a device with experts in host RAM, the last one first."""
+    count = len(shape.layers)
+    return [
+        number
+        for number in range(count - 1, -1, -1)
+        if number in layout.experts_on_host
+        and shape.layers[number].expert_bytes
+        and layout.device_of(number, count) == device
+    ]
+
+
+def _first_guess(base: Layout, shape: ModelShape, memory: MemoryPlan) -> Layout:
+    """By the room that the cards have left, as if compute buffers stayed as they are."""
+    moved: set[int] = set()
+    for number, device in enumerate(memory.devices):
+        room = (device.total_mib - device.need_mib) * MIB
+        for layer in _own_layers(base, shape, number):
+            room -= shape.layers[layer].expert_bytes
+            if room < 0:
+                break
+            moved.add(layer)
+    return replace(base, experts_on_host=base.experts_on_host - moved)
+
+
+def _with_one_more(layout: Layout, shape: ModelShape) -> list[Layout]:
+    """Layouts that hold one more layer's experts on a card, one per card."""
+    return [
+        replace(layout, experts_on_host=layout.experts_on_host - {own[0]})
+        for device in range(layout.devices)
+        if (own := _own_layers(layout, shape, device))
+    ]
+
+
+def _with_one_less(
+    layout: Layout, base: Layout, shape: ModelShape, memory: MemoryPlan
+) -> Layout | None:
+    """The layout without the experts that came last to a card that is too full; None if none can
+    go."""
+    count = len(shape.layers)
+    for number, device in enumerate(memory.devices):
+        if device.need_mib <= device.total_mib:
+            continue
+        moved = [
+            layer
+            for layer in base.experts_on_host - layout.experts_on_host
+            if layout.device_of(layer, count) == number
+        ]
+        if moved:
+            return replace(layout, experts_on_host=layout.experts_on_host | {min(moved)})
+    return None
