@@ -58,11 +58,16 @@ def sizes(wanted: Wanted) -> Refusal | None:
             " no limit; host RAM has one",
             "set server_cache_ram_mib to 0 (off) or to a number of MiB",
         )
+    if wanted.server_moe_cache_mib is not None and wanted.server_moe_cache_mib < 1:
+        return Refusal(
+            f"server_moe_cache_mib is {wanted.server_moe_cache_mib}, needs 1 or more",
+            "correct server_moe_cache_mib, or leave it unset for no cache",
+        )
     for name, least, most in (
         ("server_port", 1, 65535),
-        ("server_context", 1, 2**31 - 1),
+        ("server_context", 0, 2**31 - 1),
         ("server_parallel", 1, 256),
-        ("server_ubatch", 1, 2**20),
+        ("server_ubatch", 0, 2**20),
         ("server_batch", 1, 2**20),
     ):
         value = getattr(wanted, name)

@@ -14,9 +14,11 @@ from boxwright.plan import (
     driver_installed,
     memory,
     model,
+    moe_cache,
     placement,
     runtime,
     server,
+    sizes,
     speed,
     tuning,
 )
@@ -79,10 +81,10 @@ def make(machine: Machine, catalog: Catalog, wanted: Wanted, known: Known) -> Pl
         return draft.plan
     draft.warn(*chosen.warnings)
     _system(draft, machine, distribution, catalog, wanted, chosen)
-    draft.take("tuning", tuning.decide(machine, wanted))
-    _model(draft, machine, catalog, wanted, known, chosen, choice)
+    draft.take("tuning", tuning.decide(machine, wanted, len(chosen.used)))
+    sized = _model(draft, machine, catalog, wanted, known, chosen, choice)
     seen = card_rules.seen_by(chosen, draft.plan.driver)
-    _server(draft, catalog, wanted, known, seen)
+    _server(draft, catalog, sized, known, seen)
     return draft.plan
 
 
@@ -116,8 +118,11 @@ def _model(
     known: Known,
     chosen: Cards,
     choice: ModelChoice,
-) -> None:
-    """Where the model lies, what that costs, whether there is room, how fast it will be."""
+) -> Wanted:
+    """Where the model lies, what that costs, whether there is room, how fast it will be.
+
+    Answers the wishes with the sizes that were left to the plan.
+    """
     draft.refuse(checks.build_loads(catalog, wanted))
     draft.refuse(checks.sizes(wanted))
     unknown = checks.vram_known(chosen)
@@ -130,13 +135,14 @@ def _model(
                 "let the Hub answer (models_hub_url), or plan with --gguf",
             )
         )
-        return
+        return wanted
     if unknown is not None or checks.sizes(wanted) is not None:
-        return
-    placed = _placed(draft, machine, wanted, known.shape, chosen)
-    if placed is None:
-        return
+        return wanted
     shape = known.shape
+    wanted, placed = sizes.decide(wanted, shape, lambda wish: _placed(machine, wish, shape, chosen))
+    if isinstance(placed, Refusal):
+        draft.refuse(placed)
+        return wanted
     draft.take("placement", placed.placement)
     draft.take("memory", placed.memory)
     draft.refuse(checks.room(placed, shape, wanted, choice.quant))
@@ -152,11 +158,15 @@ def _model(
             f"server_context is {wanted.server_context}, {choice.name} was trained with"
             f" {shape.context_train} tokens."
         )
+    if wanted.server_parallel > 1:
+        draft.warn(
+            f"{wanted.server_parallel} users share {wanted.server_context} tokens of context:"
+            f" {wanted.server_context // wanted.server_parallel} each."
+        )
+    return wanted
 
 
-def _placed(
-    draft: _Draft, machine: Machine, wanted: Wanted, shape: ModelShape, chosen: Cards
-) -> Placed | None:
+def _placed(machine: Machine, wanted: Wanted, shape: ModelShape, chosen: Cards) -> Placed | Refusal:
     assert wanted.server_cache_type in CACHE_TYPES
     size = ContextSize(
         tokens=wanted.server_context,
@@ -166,7 +176,7 @@ def _placed(
     )
 
     def measure(layout: Layout) -> MemoryPlan:
-        return memory.compute(
+        made = memory.compute(
             shape,
             layout,
             size,
@@ -174,15 +184,12 @@ def _placed(
             machine.memory.total_mib,
             wanted.server_cache_ram_mib,
         )
+        return moe_cache.added(made, layout, shape, wanted.server_moe_cache_mib)
 
     def state(layer: int) -> int:
         return layer_bytes(shape.layers[layer], size) + compressed_bytes(shape, layer, size)
 
-    placed = placement.decide(shape, wanted, len(chosen.used), measure, state)
-    if isinstance(placed, Refusal):
-        draft.refuse(placed)
-        return None
-    return placed
+    return placement.decide(shape, wanted, len(chosen.used), measure, state)
 
 
 def _server(draft: _Draft, catalog: Catalog, wanted: Wanted, known: Known, chosen: Cards) -> None:

@@ -77,6 +77,8 @@ def _place(
     placement = experts.words(layout, word, shape)
     if forced is not None:
         placement = replace(placement, cpu_moe=False, n_cpu_moe=forced, override_tensor=None)
+    if layout.has_host_experts(shape):
+        placement = replace(placement, moe_cache_mib=wanted.server_moe_cache_mib)
     return Placed(placement, layout, measure(layout))
 
 

@@ -77,6 +77,7 @@ class Placement:
     n_cpu_moe: int | None = None
     tensor_split: tuple[float, ...] | None = None
     override_tensor: str | None = None
+    moe_cache_mib: int | None = None
 
 
 @dataclass(frozen=True)
@@ -139,13 +140,19 @@ class MemoryPlan:
 
 @dataclass(frozen=True)
 class TuningPlan:
-    """Host settings. `sysctl` maps keys to values; only keys the kernel has are written."""
+    """Host settings. `sysctl` maps keys to values; only keys the kernel has are written.
+
+    `load_mode`, `numa_policy` and `drop_caches` are what the profile asks of the service.
+    """
 
     sysctl: dict[str, str]
     governor: str | None
     numa: str | None
     threads: int
     threads_batch: int
+    load_mode: str = "mlock"
+    numa_policy: str | None = None
+    drop_caches: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,6 +164,8 @@ class ServerPlan:
     host: str
     port: int
     alias: str
+    numa_policy: str | None = None
+    drop_caches: bool = False
 
 
 @dataclass(frozen=True)

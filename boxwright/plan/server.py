@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from boxwright.catalog import Catalog
+from boxwright.plan import own_flags
 from boxwright.plan.cards import Cards
 from boxwright.plan.known import Known
 from boxwright.plan.model import path_on_host
@@ -54,7 +55,7 @@ def decide(
     if wrong is not None:
         return wrong
     flags = known.flags_by_release.get(decided.runtime.release)
-    loading = _load_mode(catalog, wanted, decided.runtime, flags)
+    loading = _load_mode(catalog, wanted, decided, flags)
     if isinstance(loading, Refusal):
         return loading
     host = wanted.server_host or ("0.0.0.0" if wanted.server_api_key_set else "127.0.0.1")
@@ -78,7 +79,15 @@ def decide(
             f"build {decided.runtime.build} of llama-server does not take {', '.join(lacking)}",
             "take it out of server_extra_args, or choose another runtime_build",
         )
-    return ServerPlan(args, _environment(wanted, decided.cards), host, wanted.server_port, alias)
+    return ServerPlan(
+        args,
+        _environment(wanted, decided.cards),
+        host,
+        wanted.server_port,
+        alias,
+        decided.tuning.numa_policy,
+        decided.tuning.drop_caches,
+    )
 
 
 def _contradiction(wanted: Wanted) -> Refusal | None:
@@ -89,13 +98,13 @@ def _contradiction(wanted: Wanted) -> Refusal | None:
             " the server",
             "set server_api_key_file, or leave server_host unset to listen on 127.0.0.1 only",
         )
-    return None
+    return own_flags.contradiction(wanted.server_extra_args)
 
 
 def _load_mode(
-    catalog: Catalog, wanted: Wanted, runtime: RuntimePlan, flags: frozenset[str] | None
+    catalog: Catalog, wanted: Wanted, decided: Decided, flags: frozenset[str] | None
 ) -> tuple[str, ...] | Refusal:
-    mode = wanted.server_load_mode or "mlock"
+    runtime, mode = decided.runtime, wanted.server_load_mode or decided.tuning.load_mode
     if mode not in LOAD_MODES:
         return Refusal(
             f"server_load_mode is {mode!r}, needs one of {', '.join(LOAD_MODES)}",
@@ -136,6 +145,8 @@ def _placement(decided: Decided) -> tuple[str, ...]:
         args += ["--n-cpu-moe", str(placed.n_cpu_moe)]
     if placed.override_tensor is not None:
         args += ["--override-tensor", placed.override_tensor]
+    if placed.moe_cache_mib is not None:
+        args += ["--moe-cache-mib", str(placed.moe_cache_mib)]
     args += ["--split-mode", "layer"]
     if placed.tensor_split is not None:
         args += ["--tensor-split", ",".join(f"{share:g}" for share in placed.tensor_split)]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from boxwright.machine import Machine
+from boxwright.plan import profile
 from boxwright.plan.results import Refusal, TuningPlan
 from boxwright.plan.wanted import Wanted
 
 NUMA_MODES = ("distribute", "isolate", "numactl")
 
 
-def decide(machine: Machine, wanted: Wanted) -> TuningPlan | Refusal:
+def decide(machine: Machine, wanted: Wanted, cards: int) -> TuningPlan | Refusal:
     """Threads are physical cores (performance cores of a hybrid): hyperthreads slow decode.
 
-    NUMA options only where more than one node has memory. A refusal for an unknown NUMA mode or a
-    number of threads that cannot be.
+    NUMA options only where more than one node has memory. `cards` are in use. A refusal for an
+    unknown profile or NUMA mode, or a number of threads that cannot be.
     """
     nodes = sum(1 for node in machine.numa if node.memory_mib)
     cores = max(machine.cpu.performance_cores or machine.cpu.cores, 1)
@@ -28,6 +29,9 @@ def decide(machine: Machine, wanted: Wanted) -> TuningPlan | Refusal:
             f"server_threads is {threads}, this machine has {machine.cpu.threads} logical CPUs",
             f"set server_threads from 1 to {machine.cpu.threads}, or leave it unset",
         )
+    chosen = profile.decide(wanted.server_profile, nodes, cards)
+    if isinstance(chosen, Refusal):
+        return chosen
     sysctl = {}
     if wanted.tuning_swappiness is not None:
         sysctl["vm.swappiness"] = str(wanted.tuning_swappiness)
@@ -40,4 +44,7 @@ def decide(machine: Machine, wanted: Wanted) -> TuningPlan | Refusal:
         numa=None if numa == "off" else numa,
         threads=threads or cores,
         threads_batch=cores,
+        load_mode=chosen.load_mode,
+        numa_policy=chosen.numa_policy,
+        drop_caches=chosen.drop_caches,
     )

@@ -50,6 +50,7 @@ class Wanted:
     models_directory: str = "/srv/models"
 
     # server
+    server_profile: str = "balanced"
     server_host: str | None = None
     server_port: int = 8080
     server_alias: str | None = None
@@ -65,6 +66,7 @@ class Wanted:
     server_numa: str | None = None
     server_load_mode: str | None = None
     server_cache_ram_mib: int = 2048
+    server_moe_cache_mib: int | None = None
     server_environment: dict[str, str] = field(default_factory=dict)
     server_extra_args: tuple[str, ...] = ()
     server_api_key_set: bool = False

@@ -125,6 +125,10 @@ models_hub_token_file = None
 
 # -- server ------------------------------------------------------------------------------------
 
+# what is to be fast: "balanced", "decode" or "prefill"; where there is more than one NUMA node, or
+# for the batch, it decides what is not set (boxwright/plan/profile.py)
+server_profile = "balanced"
+
 # address to listen on; None: 127.0.0.1, or 0.0.0.0 when there is an API key
 server_host = None
 
@@ -137,7 +141,7 @@ server_api_key_file = None
 # model name in the API's answers; None: the catalog's name
 server_alias = None
 
-# context in tokens, for all parallel users together
+# context in tokens, for all parallel users together; 0: as large as fits beside the model
 server_context = 32768
 
 # type of the KV cache, K and V alike: "f16", "q8_0", ...
@@ -146,7 +150,7 @@ server_cache_type = "q8_0"
 # logical batch in tokens
 server_batch = 2048
 
-# physical batch in tokens: larger is faster prefill and more VRAM
+# physical batch in tokens: larger is faster prefill and more VRAM; 0: as large as the cards hold
 server_ubatch = 512
 
 # users served at once; they share the context
@@ -172,6 +176,10 @@ server_load_mode = None
 
 # host RAM for cached prompts, in MiB
 server_cache_ram_mib = 2048
+
+# VRAM for a cache of experts that lie in host RAM, in MiB, all cards together; None: no cache.
+# Decode gained a third on PCIe 4.0 and 5.0, on PCIe 3.0 it may lose: measure it
+server_moe_cache_mib = None
 
 # environment variables of the service
 server_environment = {}

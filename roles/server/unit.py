@@ -43,6 +43,8 @@ class Settings:
     model_sums: tuple[str, ...]
     gpus: int
     secret: str = ""
+    numa_policy: str | None = None
+    drop_caches: bool = False
 
 
 def exec_word(word: str) -> str:
@@ -77,6 +79,8 @@ def rendered_unit(settings: Settings, template: str, digest: str) -> str:
         environment=[environment_word(name, value) for name, value in environment.items()],
         command=" ".join([binary, *map(exec_word, settings.args)]),
         gpus=settings.gpus,
+        numa_policy=settings.numa_policy,
+        drop_caches=settings.drop_caches,
     )
 
 

@@ -80,6 +80,8 @@ def wish_for_host() -> Wish | Refusal:
         dropins=dict(option("server_dropins", {})),
         model_sums=tuple(file.sha256 or "" for file in resolved.files),
         gpus=len(plan.memory.devices) if plan.runtime.cuda else 0,
+        numa_policy=plan.server.numa_policy,
+        drop_caches=plan.server.drop_caches,
     )
     if key is not None:
         settings = replace(settings, secret=key.fingerprint(salt=f"boxwright {host.name}"))

@@ -1,0 +1,67 @@
+"""Context and physical batch where the plan may choose them: as large as fits beside the model.
+
+An option of 0 leaves the choice to the plan; `server_profile` "prefill" does so with the default
+batch too, since a larger one is what makes prefill faster (reference/llama-cpp.md 3.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from boxwright.plan.experts import host_expert_bytes
+from boxwright.plan.placement import Placed
+from boxwright.plan.results import Refusal
+from boxwright.plan.wanted import Wanted
+from boxwright.shapes import ModelShape
+
+DEFAULT_UBATCH = 512
+UBATCHES = (4096, 2048, 1024)
+LEAST_CONTEXT = 4096
+CONTEXT_STEP = 1024
+UNKNOWN_CONTEXT = 131072  # of a model whose header does not tell what it was trained with
+
+Place = Callable[[Wanted], Placed | Refusal]
+
+
+def decide(wanted: Wanted, shape: ModelShape, place: Place) -> tuple[Wanted, Placed | Refusal]:
+    """The wishes with both sizes as numbers, and the placement for them.
+
+    Never a context below 4096 tokens: where not even that fits, what does not fit is refused.
+    """
+    sized = replace(wanted, server_ubatch=wanted.server_ubatch or DEFAULT_UBATCH)
+    if wanted.server_context == 0:
+        sized = _with_largest_context(sized, shape, place)
+    placed = place(sized)
+    if isinstance(placed, Refusal) or not _free_ubatch(wanted):
+        return sized, placed
+    for ubatch in UBATCHES:
+        larger = replace(sized, server_ubatch=ubatch)
+        found = place(larger)
+        if isinstance(found, Refusal) or not found.fits:
+            continue
+        same = host_expert_bytes(found.layout, shape) <= host_expert_bytes(placed.layout, shape)
+        if same or wanted.server_profile == "prefill":
+            return larger, found
+    return sized, placed
+
+
+def _free_ubatch(wanted: Wanted) -> bool:
+    by_profile = wanted.server_profile == "prefill" and wanted.server_ubatch == DEFAULT_UBATCH
+    return wanted.server_ubatch == 0 or by_profile
+
+
+def _with_largest_context(wanted: Wanted, shape: ModelShape, place: Place) -> Wanted:
+    """All users' contexts together, up to what the model was trained with for each."""
+    users = wanted.server_parallel
+    most = (shape.context_train or UNKNOWN_CONTEXT) * users // CONTEXT_STEP
+    low, high = LEAST_CONTEXT * users // CONTEXT_STEP, max(most, 1)
+    low = min(low, high)
+    while low < high:
+        middle = (low + high + 1) // 2
+        placed = place(replace(wanted, server_context=middle * CONTEXT_STEP))
+        if isinstance(placed, Placed) and placed.fits:
+            low = middle
+        else:
+            high = middle - 1
+    return replace(wanted, server_context=low * CONTEXT_STEP)
