@@ -46,8 +46,8 @@ def kept(
 ) -> DriverPlan | None:
     """The driver that is installed, if it serves the cards and its parts fit each other.
 
-    One on which no CUDA toolkit's programs run is not kept. Under Secure Boot only a loaded one is:
-    nobody can tell whether another's signature is accepted.
+    One on which no build that can be had here runs is not kept. Under Secure Boot only a loaded
+    one is: nobody can tell whether another's signature is accepted.
     """
     nvidia = machine.nvidia
     present = _present(machine)
@@ -56,7 +56,10 @@ def kept(
         return None
     if not need.takes(branch, nvidia.flavour) or nvidia.userspace != present:
         return None
-    if not any(at_least(present, one.sass_driver) for one in catalog.toolkits.values()):
+    if not any(
+        at_least(present, catalog.toolkits[version].sass_driver)
+        for version in _toolkits(distribution, catalog)
+    ):
         return None
     loaded = nvidia.loaded == present
     if machine.secure_boot and not loaded and not wanted.driver_key_enrolled:
@@ -74,6 +77,14 @@ def kept(
         reboot=not loaded or (nouveau and nvidia.installed is not None),
         why=f"driver {present} ({nvidia.flavour}) is installed and serves every card",
     )
+
+
+def _toolkits(distribution: Distribution, catalog: Catalog) -> set[str]:
+    """The CUDA toolkits of builds that this distribution can have: released, or compiled there."""
+    rows = (*catalog.user_assets, *catalog.llama.assets)
+    host = catalog.build_host(distribution)
+    offered = {offer.version for offer in host.toolkits} if host else set()
+    return (offered | {row.cuda for row in rows if row.cuda}) & set(catalog.toolkits)
 
 
 def _present(machine: Machine) -> str | None:
