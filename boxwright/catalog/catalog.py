@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -102,8 +103,9 @@ class Catalog:
         device = int(device_text, 16)
         if not 0 <= device <= 0xFFFF:
             raise ValueError(f"{pci_id} is no PCI id: a device has four hexadecimal digits")
-        rule = next(rule for rule in self.rules if rule.first <= device <= rule.last)
-        chip = next((one for one in self.ranges if device <= one.last), self.ranges[-1])
+        rule = self.rules[bisect_left(self.rules, device, key=lambda one: one.last)]
+        place = bisect_left(self.ranges, device, key=lambda one: one.last)
+        chip = self.ranges[min(place, len(self.ranges) - 1)]
         return GpuKind(
             id=f"{vendor}:{device:04x}",
             device=device,

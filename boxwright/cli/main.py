@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from boxwright.cli.apply import apply
+from boxwright.cli.explain import explain
 from boxwright.cli.facts import facts
 from boxwright.cli.plan import plan
 from boxwright.cli.verify import verify
@@ -20,6 +21,7 @@ def main() -> None:
     """
 
 
+main.add_command(explain)
 main.add_command(facts)
 main.add_command(plan)
 main.add_command(apply)

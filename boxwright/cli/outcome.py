@@ -20,7 +20,7 @@ class Outcome(Protocol):
     def exit_code(self) -> int:
         """0 done, 1 failed, 2 not understood, 3 refused."""
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any] | list[Any]:
         """The answer in plain JSON types."""
 
     def picture(self) -> RenderableType:

@@ -1,4 +1,4 @@
-"""Reading machine reports from files: one report, or what `boxwright facts --json` printed."""
+"""Reading machine reports from files: one report, a list, or what `boxwright facts --json` says."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _documents(file: Path) -> list[Any]:
         raise Sentence(f"{file} is no JSON: {error}.", FAILED) from error
     if isinstance(document, dict) and isinstance(document.get("hosts"), dict):
         return list(document["hosts"].values())
-    return [document]
+    return document if isinstance(document, list) else [document]
 
 
 def _free_name(hostname: str, taken: dict[str, Machine]) -> str:
