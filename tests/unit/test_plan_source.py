@@ -259,8 +259,10 @@ def test_a_refusal_names_what_stands_in_the_way_of_each_asset_and_each_toolkit()
     sentence = refused(plan_on(DEBIAN_12, PASCAL, runtime_cuda="13.4"))
     assert "glibc 2.39" in sentence and "GP104" not in sentence
     assert "13.4" in sentence and "capability 6.1" in sentence and "runtime_cuda" in sentence
-    sentence = refused(plan_on(UBUNTU, TURING, nvidia=installed("520.61.05", "open")))
-    assert "525.60.13" in sentence and "520.61.05" in sentence and "driver_branch" in sentence
+    sentence = refused(
+        plan_on(UBUNTU, TURING, nvidia=installed("550.54.14", "open"), runtime_cuda="13.4")
+    )
+    assert "580.65.06" in sentence and "550.54.14" in sentence and "driver_branch" in sentence
 
 
 # -- what never happens ------------------------------------------------------------------------
