@@ -1,15 +1,17 @@
-"""The machine report of a host, by `probe.sh`."""
+"""The machine report of a host, by `probe.sh` and its parts in `probe.d`."""
 
 from __future__ import annotations
 
 import json
 import re
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from pyinfra.api import FactBase, FactProcessError
 
 from boxwright import machine
-from boxwright.facts.shell import script
+from boxwright.facts.shell import script, source
 
 _NOTHING = machine.Machine(
     hostname="",
@@ -32,7 +34,14 @@ class Machine(FactBase[machine.Machine]):
 
     def command(self, runtime: str = "/opt/llama.cpp", unit: str = "llama-server.service") -> str:
         """The probe, reading this system and no recorded tree."""
-        return script("probe.sh", SYSROOT="", BOXWRIGHT_RUNTIME=runtime, BOXWRIGHT_UNIT=unit)
+        return script(
+            *_parts(".sh"),
+            "probe.sh",
+            SYSROOT="",
+            BOXWRIGHT_RUNTIME=runtime,
+            BOXWRIGHT_UNIT=unit,
+            BOXWRIGHT_PROGRAM="\n".join(map(source, ("probe.awk", *_parts(".awk")))),
+        )
 
     def process(self, output: list[str]) -> machine.Machine:
         """Read the report; raises FactProcessError, which fails this host alone."""
@@ -41,6 +50,13 @@ class Machine(FactBase[machine.Machine]):
             return machine.machine_from_json(_document("\n".join(output)))
         except machine.MachineError as error:
             raise FactProcessError(f"what the probe printed is {error}") from None
+
+
+@cache
+def _parts(suffix: str) -> tuple[str, ...]:
+    """The names of the probe's parts in that language, as a shell would list them."""
+    names = (part.name for part in (files("boxwright.facts") / "probe.d").iterdir())
+    return tuple(sorted(f"probe.d/{name}" for name in names if name.endswith(suffix)))
 
 
 def _document(text: str) -> Any:

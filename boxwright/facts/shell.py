@@ -10,8 +10,8 @@ from urllib.parse import unquote_to_bytes
 
 
 @cache
-def _source(name: str) -> str:
-    """A script of this package without its comments and indentation.
+def source(name: str) -> str:
+    """A shell or awk script of this package without its comments and indentation.
 
     sudo writes the whole command into a host's log each time, so it is kept short.
     """
@@ -23,7 +23,7 @@ def _source(name: str) -> str:
 def script(*names: str, **variables: str | int) -> str:
     """The named scripts one after the other, behind assignments of the given shell variables."""
     head = [f"{name}={shlex.quote(str(value))}" for name, value in variables.items()]
-    return "\n".join([*head, *(_source(name) for name in names)])
+    return "\n".join([*head, *(source(name) for name in names)])
 
 
 def decoded(line: str) -> str:

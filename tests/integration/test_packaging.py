@@ -42,7 +42,7 @@ def test_only_the_mind_is_packaged_with_all_its_data(wheel: Path) -> None:
     tracked = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "boxwright").rglob("*")
-        if path.is_file() and path.suffix in {".py", ".yaml", ".sh", ".json", ".txt"}
+        if path.is_file() and path.suffix in {".py", ".yaml", ".sh", ".awk", ".json", ".txt"}
     }
     assert tracked <= packed
     assert "boxwright/facts/probe.sh" in packed

@@ -30,6 +30,20 @@ def test_the_fact_reads_this_machine_through_the_shell_that_pyinfra_uses(tmp_pat
     assert report.os.kernel == Path("/proc/sys/kernel/osrelease").read_text().strip()
 
 
+def test_the_text_that_is_sent_tells_the_same_as_the_file(tmp_path: Path) -> None:
+    """The file loads its parts itself, from wherever it is called and by whatever name."""
+    (tmp_path / "link.sh").symlink_to(PROBE)
+    ways = [
+        ["sh", "-c", Machine().command()],
+        ["sh", str(PROBE)],
+        ["sh", "-c", f"cd {PROBE.parent} && sh probe.sh"],
+        ["sh", "-c", f"cd {tmp_path} && sh link.sh"],
+    ]
+    reports = [Machine().process(run_script(way, None, tmp_path).splitlines()) for way in ways]
+    told = {(r.os, r.cpu, r.gpus, r.boot_id, r.container, r.secure_boot) for r in reports}
+    assert len(told) == 1 and reports[0].cpu.threads > 0
+
+
 def test_a_runtime_and_a_unit_elsewhere_are_read(tmp_path: Path) -> None:
     release = tmp_path / "it's here" / "current"
     release.mkdir(parents=True)
@@ -100,7 +114,7 @@ def test_what_is_sent_has_no_comments_and_is_quoted() -> None:
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
-@pytest.mark.parametrize("path", sorted(FACTS.glob("*.sh")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(FACTS.rglob("*.sh")), ids=lambda path: path.name)
 def test_shellcheck_finds_nothing(path: Path) -> None:
     done = subprocess.run(["shellcheck", str(path)], capture_output=True, text=True, check=False)
     assert done.stdout == ""
