@@ -13,13 +13,6 @@ from boxwright.catalog.software import (
     ModelRow,
     QuantRow,
 )
-from boxwright.catalog.speed import (
-    GpuRow,
-    HostMemoryRow,
-    PowerConstants,
-    ProcessorMemory,
-    SpeedConstants,
-)
 from boxwright.catalog.toolkits import (
     BuildHost,
     Compiler,
@@ -37,6 +30,8 @@ from boxwright.catalog.types import (
     DriverPackages,
     DriverSource,
     ListedId,
+    ProcessorMemory,
+    SpeedConstants,
 )
 
 __all__ = [
@@ -57,13 +52,10 @@ __all__ = [
     "DriverSource",
     "FlagChange",
     "GpuKind",
-    "GpuRow",
-    "HostMemoryRow",
     "ListedId",
     "LlamaCpp",
     "ModelFileRow",
     "ModelRow",
-    "PowerConstants",
     "ProcessorMemory",
     "QuantRow",
     "Redistributable",

@@ -76,10 +76,6 @@ def _decisions(plan: Plan) -> list[tuple[str, RenderableType]]:
         rows.append(("server", Text(_flags(plan.server.args))))
     if plan.speed:
         rows.append(("speed", _speed(plan.speed)))
-        rows.append(("first token", _first_token(plan.speed)))
-        if plan.speed.power_w is not None:
-            heat = f"{plan.speed.heat_btu_h} BTU/h"
-            rows.append(("power", f"about {plan.speed.power_w} W under load, {heat} of heat"))
     return rows
 
 
@@ -101,13 +97,13 @@ def _placement(plan: Plan) -> str:
     assert placed is not None
     words = [f"{placed.gpu_layers} layers on the GPU"] if plan.driver else ["on the processor"]
     if placed.cpu_moe:
-        words.append("all experts in host RAM")
-    elif placed.host_expert_layers:
-        words.append(f"experts of {placed.host_expert_layers} layers in host RAM")
+        words.append("experts in host RAM")
+    elif placed.n_cpu_moe:
+        words.append(f"experts of {placed.n_cpu_moe} layers in host RAM")
     if placed.tensor_split:
         words.append("split " + ":".join(f"{part:g}" for part in placed.tensor_split))
-    if placed.moe_cache_mib:
-        words.append(f"{placed.moe_cache_mib} MiB of VRAM for experts used last")
+    if placed.override_tensor:
+        words.append(f"tensors {placed.override_tensor}")
     return ", ".join(words)
 
 
@@ -132,16 +128,6 @@ def _speed(speed: Speed) -> str:
         f"decode {expected:.1f} tok/s ({low:.1f} to {high:.1f}),"
         f" prefill {prefill:.0f} tok/s ({before:.0f} to {after:.0f}); bound by {speed.bound_by}"
     )
-
-
-def _first_token(speed: Speed) -> str:
-    """How long a prompt takes before its answer begins, for short and long ones."""
-    times = (f"{_duration(s)} after {tokens // 1024}k tokens" for tokens, s in speed.ttft_s.items())
-    return "about " + ", ".join(times)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _bars(

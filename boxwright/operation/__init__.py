@@ -1,24 +1,23 @@
 """What roles share: the operation decorator, refusal, plan of this host, lock, reboot, transfer."""
 
-from boxwright.operation.apt import (
-    Package,
-    Packages,
-    install_packages,
-    installed_packages,
-    patiently,
-    proxy_settings,
-    update_lists,
-)
 from boxwright.operation.ask import Ask
 from boxwright.operation.files import absent, rendered, written_private
 from boxwright.operation.hub_file import UNREACHABLE_CURE, hub_file_url, hub_headers
 from boxwright.operation.lock import take_lock
+from boxwright.operation.manager import Manager, Package, quoted
 from boxwright.operation.nvidia import (
     nvidia_fingerprint,
     nvidia_key_urls,
     nvidia_repository_url,
 )
 from boxwright.operation.options import Endpoints, endpoints_for_host, option
+from boxwright.operation.packages import (
+    available_packages,
+    install_packages,
+    installed_packages,
+    manager_of_host,
+    update_lists,
+)
 from boxwright.operation.planning import (
     SILENT,
     is_silent,
@@ -29,11 +28,13 @@ from boxwright.operation.planning import (
     wanted_for_host,
 )
 from boxwright.operation.reboot import reboot_into_new_boot
+from boxwright.operation.rpmfusion import rpmfusion_releases
 from boxwright.operation.space import no_room
 from boxwright.operation.step import Commands, RefusalCommand, attempt, noop, operation, refuse
 from boxwright.operation.transfer import (
     Download,
     curl_options,
+    curl_proxy_options,
     curl_quoted,
     fetch,
     hashing_timeout_s,
@@ -48,12 +49,14 @@ __all__ = [
     "Commands",
     "Download",
     "Endpoints",
+    "Manager",
     "Package",
-    "Packages",
     "RefusalCommand",
     "absent",
     "attempt",
+    "available_packages",
     "curl_options",
+    "curl_proxy_options",
     "curl_quoted",
     "endpoints_for_host",
     "fetch",
@@ -64,6 +67,7 @@ __all__ = [
     "installed_packages",
     "is_silent",
     "machine_of_host",
+    "manager_of_host",
     "model_for_host",
     "no_room",
     "noop",
@@ -72,13 +76,13 @@ __all__ = [
     "nvidia_repository_url",
     "operation",
     "option",
-    "patiently",
     "plan_for_host",
-    "proxy_settings",
+    "quoted",
     "reboot_into_new_boot",
     "refuse",
     "release_assets",
     "rendered",
+    "rpmfusion_releases",
     "size_text",
     "take_lock",
     "update_lists",

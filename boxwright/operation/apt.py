@@ -1,39 +1,21 @@
-"""Debian packages as roles need them: what dpkg holds, and one patient way to run apt and dpkg."""
+"""apt and dpkg as roles need them: what is installed, what could be, and their commands."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
-from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import FactProcessError
-from pyinfra.context import host
 
 from boxwright.operation.files import rendered_text
-from boxwright.operation.options import endpoints_for_host, option
-from boxwright.operation.step import Commands, attempt
+from boxwright.operation.manager import Manager, Package
+from boxwright.operation.options import endpoints_for_host
 from boxwright.plan.results import Refusal
 
-LOCK_TIMEOUT_S = 600
-ENVIRONMENT = "env LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1"
+QUIET = "DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1"
 KEEP_SETTINGS = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold"
-
-# apt waits for dpkg's lock only; its list and archive locks, and dpkg's own, fail at once when a
-# killed run's apt or unattended-upgrades still holds them.
-_PATIENTLY = """\
-deadline=$(( $(date +%s) + {timeout_s} ))
-while ! said=$({command} 2>&1); do
-  case $said in
-    *"Could not get lock"*|*"lock was locked by another process"*|*"Unable to acquire the dpkg"*) ;;
-    *) printf '%s\\n' "$said" | tail -n 25 >&2; exit 1 ;;
-  esac
-  [ "$(date +%s)" -lt $deadline ] || {{ printf '%s\\n' "$said" | tail -n 3 >&2; exit 1; }}
-  sleep 2
-done"""
-
-
+INSTALL = f"{QUIET} apt-get install -y --no-install-recommends {KEEP_SETTINGS}"
 PROXY_FILE = "/etc/apt/apt.conf.d/95boxwright-proxy"
 PROXY_URL = re.compile(r"https?://[^\s\"]+")
 EXCEPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]*")  # apt knows whole names only
@@ -45,32 +27,16 @@ def proxy_settings() -> str | Refusal:
     if endpoints.proxy_url is None:
         return ""
     if not PROXY_URL.fullmatch(endpoints.proxy_url):
-        return Refusal(
-            "proxy_url is no URL that begins with http:// or https://",
-            "correct proxy_url, such as http://proxy.lan:3128",
-        )
+        return NO_PROXY_URL
     names = [name.strip() for name in endpoints.proxy_exceptions.split(",")]
     direct = [name for name in names if EXCEPTION.fullmatch(name)]
     return rendered_text(PROXY_FILE, proxy_url=endpoints.proxy_url, direct=direct)
 
 
-@dataclass(frozen=True)
-class Package:
-    """One package as dpkg knows it; `status` is dpkg's word, "installed" when all is well."""
-
-    name: str
-    version: str
-    held: bool
-    status: str
-
-    @property
-    def installed(self) -> bool:
-        """Unpacked and configured."""
-        return self.status == "installed"
-
-    def to_json(self) -> dict[str, object]:
-        """Plain JSON types, for `pyinfra … fact`."""
-        return asdict(self)
+NO_PROXY_URL = Refusal(
+    "proxy_url is no URL that begins with http:// or https://",
+    "correct proxy_url, such as http://proxy.lan:3128",
+)
 
 
 class Packages(FactBase[tuple[Package, ...]]):
@@ -101,50 +67,68 @@ class Packages(FactBase[tuple[Package, ...]]):
         )
 
 
-def installed_packages(patterns: Sequence[str]) -> dict[str, Package]:
-    """Fully installed packages by name, of those that match; asks the host now."""
-    if not patterns:
+class Candidates(FactBase[dict[str, str]]):
+    """The version apt would install of each package, by name; those it does not know are absent."""
+
+    @staticmethod
+    def default() -> dict[str, str]:
+        """None known."""
         return {}
-    found = host.get_fact(Packages, patterns=list(patterns))
-    return {package.name: package for package in found if package.installed}
+
+    def command(self, names: Sequence[str]) -> StringCommand:
+        """One apt-cache policy for all."""
+        return StringCommand("LC_ALL=C apt-cache policy", *(QuoteString(name) for name in names))
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        """Read `NAME:` blocks with their `Candidate:` line."""
+        found: dict[str, str] = {}
+        name = ""
+        for line in output:
+            if line and not line.startswith(" "):
+                name = line.removesuffix(":")
+            elif line.strip().startswith("Candidate:"):
+                version = line.split(":", 1)[1].strip()
+                if version != "(none)":
+                    found[name] = version
+        return found
 
 
-def patiently(command: str, refusal: Refusal) -> PyinfraCommand:
-    """Run an apt or dpkg command, waiting while another process holds a lock of theirs.
+class Missing(FactBase[tuple[str, ...]]):
+    """Those of some packages that are not wholly installed."""
 
-    The wait is bounded by the option `base_apt_lock_timeout_s`. On failure the last lines of what
-    it said are shown, then the refusal.
-    """
-    timeout_s = int(option("base_apt_lock_timeout_s", LOCK_TIMEOUT_S))
-    script = _PATIENTLY.format(timeout_s=timeout_s, command=f"{ENVIRONMENT} {command}")
-    return attempt(StringCommand("sh", "-c", QuoteString(script)), refusal)
+    @staticmethod
+    def default() -> tuple[str, ...]:
+        """None is missing."""
+        return ()
 
+    def command(self, names: Sequence[str]) -> StringCommand:
+        """dpkg's status of each."""
+        return StringCommand(
+            "for name in", *(QuoteString(name) for name in names),
+            "; do dpkg-query -W -f '${db:Status-Status}\\n' \"$name\" 2>/dev/null |",
+            'grep -qx installed || echo "$name"; done',
+        )  # fmt: skip
 
-def update_lists() -> Commands:
-    """Fetch the package lists; an unreachable or wrongly signed source is an error, not a warning.
-
-    Without `--error-on=any` apt exits 0 and keeps the old index (reference/lab.md, 5).
-    """
-    yield patiently(
-        "apt-get update --error-on=any",
-        Refusal(
-            "apt-get update failed, its last lines are above, and packages are missing here",
-            "correct the apt sources, the proxy_url option or the network of this host",
-        ),
-    )
+    def process(self, output: list[str]) -> tuple[str, ...]:
+        """The names as they come."""
+        return tuple(line.strip() for line in output if line.strip())
 
 
-def install_packages(names: Sequence[str], flags: str = "") -> Commands:
-    """Install what is missing of these packages without recommends; nothing if nothing is."""
-    missing = [name for name in names if name not in installed_packages(names)]
-    if not missing:
-        return
-    yield from update_lists()
-    command = f"apt-get install -y --no-install-recommends {KEEP_SETTINGS} {flags}"
-    yield patiently(
-        f"{command} {' '.join(missing)}",
-        Refusal(
-            f"apt-get could not install {' '.join(missing)}, its last lines are above",
-            "make these packages available in the apt sources of this host, then run again",
-        ),
-    )
+APT = Manager(
+    name="apt",
+    tool="apt-get",
+    # without --error-on=any apt exits 0 and keeps the old index (reference/lab.md, 5)
+    update=f"{QUIET} apt-get update --error-on=any",
+    install=INSTALL,
+    install_exactly=f"{INSTALL} --allow-downgrades --allow-change-held-packages",
+    remove=f"{QUIET} apt-get remove --purge -y --allow-change-held-packages",
+    hold="apt-mark hold",
+    tidy="apt-get autoremove --purge",
+    repair="apt-get -f install; dpkg --configure -a",
+    busy=(
+        "Could not get lock", "lock was locked by another process", "Unable to acquire the dpkg",
+    ),
+    present=Packages,
+    available=Candidates,
+    missing=Missing,
+)  # fmt: skip

@@ -9,14 +9,19 @@ from boxwright.operation.options import option
 from boxwright.plan.results import Refusal
 
 REPOSITORY_URL = "https://developer.download.nvidia.com/compute/cuda/repos"
-# Sources: reference/nvidia.md, sections 3 and 3.1. Of debian13's key only the end is published, in
-# its file name; who knows the whole fingerprint sets it.
-OLD_KEY = "EB693B3035CD5710E231E123A4B469963BF863CC"
+# Sources: reference/nvidia.md, sections 3 and 3.1; fedora44's key is the one that NVIDIA's own file
+# for that repository names. Of newer keys only the end is published, in their file name; who knows
+# the whole fingerprint sets it.
+OLD_DEB_KEY = "EB693B3035CD5710E231E123A4B469963BF863CC"
+OLD_RPM_KEY = "610C7B14E068A878070DA4E99CD0A493D42D0685"
 FINGERPRINTS = {
     "debian13": "8793F200",
-    "debian12": OLD_KEY,
-    "ubuntu2204": OLD_KEY,
-    "ubuntu2404": OLD_KEY,
+    "debian12": OLD_DEB_KEY,
+    "ubuntu2204": OLD_DEB_KEY,
+    "ubuntu2404": OLD_DEB_KEY,
+    "rhel9": OLD_RPM_KEY,
+    "rhel10": "CDF6BA43",
+    "fedora44": "73CD9B30",
 }
 KEY_ID_DIGITS = 8
 

@@ -86,10 +86,17 @@ def curl_options(url: str, endpoints: Endpoints, headers: tuple[str, ...] = ()) 
     """What curl is told on its standard input: everything that may be a secret."""
     lines = [f"url = {curl_quoted(url)}"]
     lines += [f"header = {curl_quoted(header)}" for header in headers]
-    if endpoints.proxy_url:
-        lines.append(f"proxy = {curl_quoted(endpoints.proxy_url)}")
-        lines.append(f"noproxy = {curl_quoted(endpoints.proxy_exceptions)}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + curl_proxy_options(endpoints)
+
+
+def curl_proxy_options(endpoints: Endpoints) -> str:
+    """The part of it that names the proxy; empty without one."""
+    if not endpoints.proxy_url:
+        return ""
+    return (
+        f"proxy = {curl_quoted(endpoints.proxy_url)}\n"
+        f"noproxy = {curl_quoted(endpoints.proxy_exceptions)}\n"
+    )
 
 
 def curl_config(item: Download, endpoints: Endpoints) -> str:

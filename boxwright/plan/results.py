@@ -70,10 +70,7 @@ class ModelPlan:
 
 @dataclass(frozen=True)
 class Placement:
-    """Which weights lie where; the words are llama-server's own.
-
-    `host_expert_layers` says of how many layers the experts lie in host RAM.
-    """
+    """Which weights lie where; the words are llama-server's own."""
 
     gpu_layers: str | int
     cpu_moe: bool
@@ -81,7 +78,6 @@ class Placement:
     tensor_split: tuple[float, ...] | None = None
     override_tensor: str | None = None
     moe_cache_mib: int | None = None
-    host_expert_layers: int = 0
 
 
 @dataclass(frozen=True)
@@ -174,18 +170,11 @@ class ServerPlan:
 
 @dataclass(frozen=True)
 class Speed:
-    """Expected speeds as (low, expected, high), and what binds decode ("measured": nothing does).
-
-    `ttft_s` is the expected time to the first token by tokens of the prompt; `power_w` is drawn
-    from the wall under load, None where a card's TDP is not known.
-    """
+    """Expected speeds as (low, expected, high), and what binds decode."""
 
     decode_tok_s: tuple[float, float, float]
     prefill_tok_s: tuple[float, float, float]
     bound_by: str
-    ttft_s: dict[int, float] = field(default_factory=dict)
-    power_w: int | None = None
-    heat_btu_h: int | None = None
 
 
 @dataclass(frozen=True)

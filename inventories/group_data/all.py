@@ -11,8 +11,8 @@ _timeout = 6 * 3600
 
 # -- base --------------------------------------------------------------------------------------
 
-# how long to wait while another process holds a lock of apt's, in seconds
-base_apt_lock_timeout_s = 600
+# how long to wait while another process holds a lock of apt's or dnf's, in seconds
+base_package_lock_timeout_s = 600
 
 # how far a host's clock may be from this machine's, in seconds
 base_clock_skew_limit_s = 120
@@ -55,7 +55,17 @@ driver_nvidia_fingerprints = {
     "debian12": "EB693B3035CD5710E231E123A4B469963BF863CC",
     "ubuntu2204": "EB693B3035CD5710E231E123A4B469963BF863CC",
     "ubuntu2404": "EB693B3035CD5710E231E123A4B469963BF863CC",
+    "rhel9": "610C7B14E068A878070DA4E99CD0A493D42D0685",
+    "rhel10": "CDF6BA43",
+    "fedora44": "73CD9B30",
 }
+
+# where RPM Fusion's repositories begin, which Fedora's packages of branch 580 come from
+driver_rpmfusion_url = "https://mirrors.rpmfusion.org"
+
+# whether the old module may be taken out and the new one loaded in its place, stopping llama-server
+# for it; a reboot follows where it does not let go
+driver_reload = True
 
 # whether a host may be rebooted when its driver has to be loaded
 driver_reboot = True
@@ -204,7 +214,7 @@ server_extra_args = ()
 
 # -- network -----------------------------------------------------------------------------------
 
-# HTTP proxy for apt, Hub and releases, here and on the hosts; None: none
+# HTTP proxy for apt, dnf, Hub and releases, here and on the hosts; None: none
 proxy_url = None
 
 # hosts reached without the proxy, with commas

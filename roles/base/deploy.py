@@ -10,8 +10,8 @@ from roles.base.defaults import DEFAULTS
 def prepare() -> None:
     """Have the service account, whole and reachable packages, and the directories of ours."""
     operations.have_account(name="Have the service account")
-    packages.set_apt(name="Let apt wait for its locks")
-    packages.set_proxy(name="Give apt the proxy")
-    packages.finish_packages(name="Finish what an interrupted dpkg left")
+    packages.set_manager(name="Let the package manager wait for its locks")
+    packages.set_proxy(name="Give the package manager the proxy")
+    packages.finish_packages(name="Finish what an interrupted installation left")
     packages.have_packages(name="Have the packages that are needed")
     operations.have_directories(name="Have the directories")

@@ -12,7 +12,7 @@ from boxwright.plan.results import Refusal
 ACCOUNT = "llama"
 ACCOUNT_HOME = "/var/cache/llama-server"  # where CUDA keeps what it compiled for these cards
 CARD_GROUPS = ("video", "render")  # owners of /dev/dri; /dev/nvidia* are open to all
-FIRST_HUMAN_UID = 1000  # UID_MIN of Debian's and Ubuntu's login.defs
+FIRST_HUMAN_UID = 1000  # UID_MIN of login.defs in every distribution here
 
 
 @operation

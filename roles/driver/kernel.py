@@ -1,27 +1,36 @@
-"""The kernel's side of the driver: nouveau off, the module built, and the reboot that loads it."""
+"""The kernel's side of the driver before it is loaded: nouveau off, the module built and known."""
 
 from __future__ import annotations
+
+import shlex
 
 from pyinfra.api import QuoteString, StringCommand
 from pyinfra.context import host
 
 from boxwright.operation import (
+    Ask,
     Commands,
     attempt,
     machine_of_host,
     noop,
     operation,
-    option,
-    reboot_into_new_boot,
     refuse,
     rendered,
 )
-from boxwright.plan.results import Refusal
-from roles.driver.defaults import DEFAULTS
-from roles.driver.planned import planned_driver
-from roles.driver.state import BuildReport, KernelReport, Nouveau
+from boxwright.plan.results import DriverPlan, Refusal
+from roles.driver.planned import HOST_BUILD, planned_driver
+from roles.driver.state import ModuleListed, Nouveau, build_says
 
 BLACKLIST = "/etc/modprobe.d/boxwright-nouveau.conf"
+# dkms and akmods build for every driver they know of; what is built already is left alone
+BUILD = {
+    "dkms": "! command -v dkms >/dev/null || dkms autoinstall -k {kernel}",
+    "akmods": "akmods --force --kernels {kernel}",
+}
+RENEW_INITRAMFS = (
+    "if command -v update-initramfs >/dev/null; then update-initramfs -u -k {kernel};"
+    " else dracut --force --kver {kernel}; fi"
+)
 
 
 @operation
@@ -30,6 +39,9 @@ def keep_nouveau_off() -> Commands:
     driver = yield from planned_driver()
     if driver is None:
         return
+    if driver.build == HOST_BUILD:
+        noop("the kernel is that of this container's host")
+        return
     kernel = machine_of_host().os.kernel
     state = host.get_fact(Nouveau, kernel=kernel)
     if not state.off:
@@ -37,11 +49,11 @@ def keep_nouveau_off() -> Commands:
         state = host.get_fact(Nouveau, kernel=kernel)
     if state.loaded and state.stale_initramfs:
         yield attempt(
-            StringCommand("update-initramfs -u -k", QuoteString(kernel)),
+            StringCommand(RENEW_INITRAMFS.format(kernel=shlex.quote(kernel))),
             Refusal(
                 f"the initramfs of kernel {kernel} could not be renewed, so nouveau would be"
                 " loaded from it",
-                "free space on /boot (update-initramfs says why above), then run again",
+                "free space on /boot (the lines above say why), then run again",
             ),
         )
 
@@ -52,80 +64,69 @@ def have_module() -> Commands:
     driver = yield from planned_driver()
     if driver is None:
         return
-    machine = machine_of_host()
-    kernel = machine.os.kernel
-    if machine.nvidia.installed is None:
-        # dkms may have been killed, or headers may have come after the module's source
-        yield StringCommand(
-            "! command -v dkms >/dev/null || dkms autoinstall -k", QuoteString(kernel), "|| true"
-        )
-        machine = machine_of_host()
-    installed, flavour = machine.nvidia.installed, machine.nvidia.flavour
-    if installed is None:
-        report = host.get_fact(BuildReport)
-        said = "; ".join(report) or "dkms says nothing"
-        yield from refuse(
-            Refusal(
-                f"there is no NVIDIA module for kernel {kernel} although the packages of branch"
-                f" {driver.branch} are installed, so a reboot would leave the cards dark ({said})",
-                "mend the build (dkms autoinstall shows why), or use a kernel that this branch"
-                " supports, then run again",
-            )
-        )
-    elif installed.split(".")[0] != driver.branch or flavour not in (None, driver.flavour):
-        yield from refuse(
-            Refusal(
-                f"the module for kernel {kernel} is {installed} {flavour or ''}, needed is branch"
-                f" {driver.branch} {driver.flavour}",
-                "remove what installed it (a package of another source, or NVIDIA's installer:"
-                " nvidia-uninstall), then run again",
-            )
-        )
-    elif machine.nvidia.userspace != installed:
-        yield from refuse(
-            Refusal(
-                f"the libraries are of driver {machine.nvidia.userspace or 'none'}, the module is"
-                f" {installed}; nvidia-smi works with one version only",
-                "remove what installed the other (another package source, or NVIDIA's installer:"
-                " nvidia-uninstall), then run again",
-            )
-        )
-    else:
-        noop(f"module {installed} is there for kernel {kernel}")
-
-
-@operation
-def load_by_reboot() -> Commands:
-    """Reboot once if the installed driver is not the loaded one; ask again afterwards."""
-    driver = yield from planned_driver()
-    if driver is None:
+    if driver.build == HOST_BUILD:
+        noop("the module is that of this container's host")
         return
-    if not driver.reboot:
-        noop(f"driver {driver.branch} is loaded")
+    kernel = machine_of_host().os.kernel
+    if not _fits(driver) and driver.build in BUILD:
+        # a build may have been killed, or headers may have come after the module's source
+        yield Ask(BUILD[driver.build].format(kernel=shlex.quote(kernel)))
+    if not _fits(driver):
+        yield from refuse(_module_fault(driver))
         return
-    if not option("driver_reboot", DEFAULTS["driver_reboot"]):
-        yield from refuse(
-            Refusal(
-                "the installed driver is not the loaded one and driver_reboot is False",
-                "reboot this host, then run again, or set driver_reboot to True",
-            )
-        )
-        return
-    host.log("rebooting to load the driver")
-    timeout_s = option("driver_reboot_timeout_s", DEFAULTS["driver_reboot_timeout_s"])
-    yield from reboot_into_new_boot(float(timeout_s))
-    driver = yield from planned_driver()
-    if driver is not None and driver.reboot:
-        yield from refuse(_not_loaded(driver.branch))
+    if driver.reboot and not host.get_fact(ModuleListed, kernel=kernel):
+        yield StringCommand("depmod -a", QuoteString(kernel))
+    noop(f"module {machine_of_host().nvidia.installed} is there for kernel {kernel}")
 
 
-def _not_loaded(branch: str) -> Refusal:
+def _fits(driver: DriverPlan) -> bool:
+    """Whether the module for this kernel is the planned one, and the libraries are its own."""
     nvidia = machine_of_host().nvidia
-    told = host.get_fact(KernelReport)
-    said = "; ".join(told) or "the kernel's log says nothing of it"
+    return _of_plan(driver) and nvidia.userspace == nvidia.installed
+
+
+def _of_plan(driver: DriverPlan) -> bool:
+    nvidia = machine_of_host().nvidia
+    branch = (nvidia.installed or "").split(".")[0]
+    return branch == driver.branch and nvidia.flavour in (None, driver.flavour)
+
+
+def _module_fault(driver: DriverPlan) -> Refusal:
+    machine = machine_of_host()
+    kernel, nvidia = machine.os.kernel, machine.nvidia
+    if nvidia.installed is None:
+        return _no_module(driver, kernel)
+    built = f"the last build: {build_says()}" if driver.build in BUILD else "not built here"
+    mend = (
+        "remove what installed {} (a package of another source, or NVIDIA's installer:"
+        " nvidia-uninstall), or mend the build, then run again"
+    )
+    if not _of_plan(driver):
+        return Refusal(
+            f"the module for kernel {kernel} is {nvidia.installed} {nvidia.flavour or ''}, needed"
+            f" is branch {driver.branch} {driver.flavour} ({built})",
+            mend.format("it"),
+        )
     return Refusal(
-        f"after a reboot the loaded driver is {nvidia.loaded or 'none'}, needed is branch {branch}"
-        f" ({nvidia.installed or 'no module'} on the disk; {said})",
-        "look at `journalctl -k -b`, and at Secure Boot and other kernels in the boot menu, then"
-        " run again",
+        f"the libraries are of driver {nvidia.userspace or 'none'}, the module for kernel {kernel}"
+        f" is {nvidia.installed}; nvidia-smi works with one version only ({built})",
+        mend.format("the other"),
+    )
+
+
+def _no_module(driver: DriverPlan, kernel: str) -> Refusal:
+    there = (
+        f"there is no NVIDIA module for kernel {kernel} although the packages of branch"
+        f" {driver.branch} are installed, so a reboot would leave the cards dark"
+    )
+    if driver.build not in BUILD:
+        return Refusal(
+            f"{there}: the distribution has signed none for it yet",
+            "boot a kernel it has signed one for, or wait for it, then run again",
+        )
+    shows = "akmods --force" if driver.build == "akmods" else "dkms autoinstall"
+    return Refusal(
+        f"{there} ({build_says()})",
+        f"mend the build ({shows} shows why), or use a kernel that this branch supports, then run"
+        " again",
     )

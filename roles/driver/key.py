@@ -1,8 +1,9 @@
-"""The key of NVIDIA's repository: fetched, its fingerprint checked, then shown to apt."""
+"""The key of NVIDIA's repository: fetched, its fingerprint checked, then shown to apt or dnf."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from pathlib import PurePosixPath
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.command import PyinfraCommand
@@ -23,7 +24,11 @@ from boxwright.operation import (
 from boxwright.plan.results import Refusal
 from roles.driver.planned import NVIDIA_REPOSITORY, planned_driver
 
-KEY = "/etc/apt/keyrings/boxwright-nvidia.asc"
+KEYS = {
+    "apt": "/etc/apt/keyrings/boxwright-nvidia.asc",
+    "dnf": "/etc/pki/rpm-gpg/RPM-GPG-KEY-boxwright-nvidia",
+}
+GPG = {"apt": "gpg", "dnf": "gnupg2"}
 
 
 class KeyFingerprints(FactBase[tuple[str, ...]]):
@@ -56,13 +61,13 @@ class KeyFingerprints(FactBase[tuple[str, ...]]):
 
 
 def trusted(found: Sequence[str], fingerprint: str) -> bool:
-    """Whether a key file holds this key and no other, since apt would trust every key in it."""
+    """Whether a key file holds this key and no other, since all in it would be trusted."""
     return len(found) == 1 and found[0].endswith(fingerprint)
 
 
 @operation
 def trust_key() -> Commands:
-    """Have the repository's key, its fingerprint checked before apt may see it."""
+    """Have the repository's key, its fingerprint checked before it is used."""
     driver = yield from planned_driver()
     if driver is None:
         return
@@ -73,26 +78,28 @@ def trust_key() -> Commands:
     if isinstance(fingerprint, Refusal):
         yield from refuse(fingerprint)
         return
-    there = host.get_fact(KeyFingerprints, path=KEY)
+    path = KEYS[driver.manager]
+    there = host.get_fact(KeyFingerprints, path=path)
     if trusted(there, fingerprint):
         noop("the key is there")
         return
-    yield from install_packages(("gpg",))
-    failed = yield from _fetch_key(driver.repository, fingerprint)
+    yield from install_packages((GPG[driver.manager],))
+    failed = yield from _fetch_key(driver.repository, fingerprint, path)
     if failed is not None:
         yield from refuse(failed)
 
 
 def _fetch_key(
-    repository: str, fingerprint: str
+    repository: str, fingerprint: str, path: str
 ) -> Generator[PyinfraCommand, None, Refusal | None]:
-    part = f"{KEY}.part"
+    part = f"{path}.part"
     urls = nvidia_key_urls(repository, fingerprint)
     said = "no answer"
     for url in urls:
         ask = Ask(
-            "umask 022 && mkdir -p /etc/apt/keyrings && curl --config - --fail --location --silent"
-            " --show-error --retry 2 --connect-timeout 20 --max-time 120 --output",
+            f"umask 022 && mkdir -p {PurePosixPath(path).parent} && curl --config - --fail"
+            " --location --silent --show-error --retry 2 --connect-timeout 20 --max-time 120",
+            "--output",
             QuoteString(part),
             _stdin=curl_options(url, endpoints_for_host()),
         )
@@ -114,5 +121,5 @@ def _fetch_key(
             "do not trust that server, or correct driver_nvidia_fingerprints to what NVIDIA"
             " publishes",
         )
-    yield StringCommand("chmod 0644", QuoteString(part), "&& mv -T", QuoteString(part), KEY)
+    yield StringCommand("chmod 0644", QuoteString(part), "&& mv -T", QuoteString(part), path)
     return None

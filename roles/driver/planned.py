@@ -11,6 +11,7 @@ from boxwright.plan.results import DriverPlan
 
 INSTALLED = "installed"  # the plan's word for a driver that is there and is kept
 NVIDIA_REPOSITORY = "nvidia-repository"
+HOST_BUILD = "host"  # its module is that of the container's host
 
 
 def planned_driver() -> Generator[PyinfraCommand, None, DriverPlan | None]:
@@ -22,3 +23,12 @@ def planned_driver() -> Generator[PyinfraCommand, None, DriverPlan | None]:
     if plan.driver is None:
         noop("no NVIDIA card here needs a driver")
     return plan.driver
+
+
+def planned_with(manager: str) -> Generator[PyinfraCommand, None, DriverPlan | None]:
+    """The same for an operation of one package manager; None also where a driver is kept."""
+    driver = yield from planned_driver()
+    if driver is None or (driver.manager == manager and driver.source != INSTALLED):
+        return driver
+    noop("the driver is kept" if driver.source == INSTALLED else f"{driver.manager} needs none")
+    return None

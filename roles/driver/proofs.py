@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 
 from pyinfra.api import FactBase
@@ -16,8 +17,8 @@ from boxwright.operation import (
     wanted_for_host,
 )
 from boxwright.plan.results import DriverPlan, Refusal
-from roles.driver.planned import planned_driver
-from roles.driver.state import KernelReport
+from roles.driver.planned import HOST_BUILD, planned_driver
+from roles.driver.state import kernel_says
 
 NVIDIA_VENDOR = "10de:"
 PASSED_THROUGH = ("vfio-pci", "pci-stub", "xen-pciback")  # a card that is a virtual machine's
@@ -37,10 +38,13 @@ class ToolAnswer:
         return asdict(self)
 
 
-def sysfs_address(bus_id: str) -> str:
-    """nvidia-smi's bus id (8-digit domain, capitals) as the kernel writes it."""
-    domain, _, rest = bus_id.strip().lower().partition(":")
-    return f"{int(domain, 16):04x}:{rest}"
+BUS_ID = re.compile(r"\s*(?P<domain>[0-9a-f]{4,8}):(?P<rest>[0-9a-f]{2}:[0-9a-f]{2}\.\d)\s*", re.I)
+
+
+def sysfs_address(bus_id: str) -> str | None:
+    """nvidia-smi's bus id (8-digit domain, capitals) as the kernel writes it; None for no id."""
+    found = BUS_ID.fullmatch(bus_id)
+    return f"{int(found['domain'], 16):04x}:{found['rest'].lower()}" if found else None
 
 
 class NvidiaSmi(FactBase[ToolAnswer]):
@@ -65,16 +69,18 @@ class NvidiaSmi(FactBase[ToolAnswer]):
         exit_code = None
         for line in (line.strip() for line in output):
             bus_id, comma, version = line.partition(",")
-            if line.startswith("exit="):
+            address = sysfs_address(bus_id) if comma else None
+            if re.fullmatch(r"exit=\d+", line):
                 exit_code = int(line.removeprefix("exit="))
-            elif comma and bus_id.count(":") == 2:
-                cards.append((sysfs_address(bus_id), version.strip()))
+            elif address is not None:
+                cards.append((address, version.strip()))
             elif line:
                 said.append(line)
         return ToolAnswer(tuple(cards), exit_code, said[0] if said else "")
 
 
-def _expected_cards() -> tuple[str, ...]:
+def expected_cards() -> tuple[str, ...]:
+    """The addresses of NVIDIA's cards here, without those that are ignored or passed through."""
     ignored = wanted_for_host().ignore_gpus
     return tuple(
         card.pci
@@ -100,11 +106,9 @@ def prove_versions() -> Commands:
 
 def _version_fault(driver: DriverPlan) -> Refusal | None:
     nvidia = machine_of_host().nvidia
-    versions = {
-        "the kernel": nvidia.loaded,
-        "the module on the disk": nvidia.installed,
-        "the libraries": nvidia.userspace,
-    }
+    versions = {"the kernel": nvidia.loaded, "the libraries": nvidia.userspace}
+    if driver.build != HOST_BUILD:
+        versions["the module on the disk"] = nvidia.installed
     listed = ", ".join(f"{where} {version or 'none'}" for where, version in versions.items())
     if len(set(versions.values())) != 1 or nvidia.loaded is None:
         return Refusal(
@@ -126,18 +130,25 @@ def prove_cards() -> Commands:
     driver = yield from planned_driver()
     if driver is None:
         return
-    answer, expected = host.get_fact(NvidiaSmi), _expected_cards()
-    listed = dict(answer.cards)
-    missing = [pci for pci in expected if pci not in listed]
-    if answer.exit_code != 0 or missing:
-        told = host.get_fact(KernelReport)
-        said = answer.said or "; ".join(told) or "the kernel's log says nothing of it"
-        yield from refuse(
-            Refusal(
-                f"nvidia-smi lists {len(listed)} of {len(expected)} cards, not"
-                f" {', '.join(missing) or 'well'} (exit {answer.exit_code}: {said})",
-                CURE,
-            )
-        )
+    answer, expected = host.get_fact(NvidiaSmi), expected_cards()
+    fault = _listing_fault(answer, expected)
+    if fault is not None:
+        yield from refuse(Refusal(f"{fault} ({kernel_says()})", CURE))
         return
     noop(f"nvidia-smi lists {', '.join(expected)}")
+
+
+def _listing_fault(answer: ToolAnswer, expected: tuple[str, ...]) -> str | None:
+    """What is wrong with nvidia-smi's answer, or None; it prints [N/A] where it knows nothing."""
+    listed, loaded = dict(answer.cards), machine_of_host().nvidia.loaded
+    missing = [pci for pci in expected if pci not in listed]
+    if answer.exit_code != 0 or missing:
+        said = f": {answer.said}" if answer.said else ""
+        return (
+            f"nvidia-smi lists {len(listed)} of {len(expected)} cards, not"
+            f" {', '.join(missing) or 'well'} (exit {answer.exit_code}{said})"
+        )
+    others = [f"{pci} {listed[pci]}" for pci in expected if listed[pci] != loaded]
+    if others:
+        return f"nvidia-smi gives the driver of {', '.join(others)}, needed is {loaded}"
+    return None

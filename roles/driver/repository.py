@@ -1,4 +1,4 @@
-"""Where the driver's packages come from: NVIDIA's repository, the archive's components, the pin."""
+"""Where the driver's packages come from: NVIDIA's repository; apt's components and its pin."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from boxwright.operation import (
     rendered,
 )
 from boxwright.plan.results import DriverPlan
-from roles.driver.key import KEY
-from roles.driver.planned import INSTALLED, NVIDIA_REPOSITORY, planned_driver
+from roles.driver.key import KEYS
+from roles.driver.planned import INSTALLED, NVIDIA_REPOSITORY, planned_driver, planned_with
 
-SOURCE = "/etc/apt/sources.list.d/boxwright-nvidia.sources"
+SOURCES = {
+    "apt": "/etc/apt/sources.list.d/boxwright-nvidia.sources",
+    "dnf": "/etc/yum.repos.d/boxwright-nvidia.repo",
+}
 COMPONENTS = "/etc/apt/sources.list.d/boxwright-components.sources"
 PIN = "/etc/apt/preferences.d/boxwright-nvidia"
 
@@ -33,19 +36,19 @@ def add_source() -> Commands:
         return
     if driver.source == NVIDIA_REPOSITORY:
         uri = f"{nvidia_repository_url()}/{driver.repository}/x86_64/"
-        yield from rendered(SOURCE, uri=uri, key=KEY)
+        yield from rendered(SOURCES[driver.manager], uri=uri, key=KEYS[driver.manager])
     elif driver.source != INSTALLED:
-        yield from absent(SOURCE)
-        yield from absent(KEY)
+        yield from absent(SOURCES[driver.manager])
+        yield from absent(KEYS[driver.manager])
 
 
 @operation
 def add_components() -> Commands:
     """Have the components drivers lie in (`non-free`, `restricted`) of the host's own archives."""
-    driver = yield from planned_driver()
+    driver = yield from planned_with("apt")
     if driver is None:
         return
-    if driver.source == INSTALLED or not driver.components:
+    if not driver.components:
         noop("no further component is needed")
         return
     codename = machine_of_host().os.codename or ""
@@ -86,8 +89,8 @@ def pin_branch() -> Commands:
     driver = yield from planned_driver()
     if driver is None:
         return
-    if not pinned(driver):
-        noop("the branch needs no pin")
+    if driver.manager != "apt" or not pinned(driver):
+        noop("the branch needs no pin of apt's")
         return
     yield from rendered(PIN, packages=" ".join(driver.pin_packages), version=driver.pin_version)
 

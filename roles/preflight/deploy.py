@@ -2,7 +2,7 @@
 
 from pyinfra.api import deploy
 
-from roles.preflight import operations
+from roles.preflight import endpoints, operations
 from roles.preflight.defaults import DEFAULTS
 
 
@@ -13,4 +13,4 @@ def check() -> None:
     operations.can_be_served(name="The whole plan")
     operations.has_room(name="Free disk")
     operations.port_is_free(name="The port")
-    operations.endpoints_answer(name="Endpoints of what is missing")
+    endpoints.endpoints_answer(name="Endpoints of what is missing")

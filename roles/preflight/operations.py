@@ -12,23 +12,22 @@ from boxwright.facts import Access, AccessState, Releases, Service
 from boxwright.operation import (
     Commands,
     machine_of_host,
+    manager_of_host,
     no_room,
     noop,
-    nvidia_fingerprint,
-    nvidia_key_urls,
     operation,
     option,
     plan_for_host,
-    proxy_settings,
     refuse,
     release_assets,
     wanted_for_host,
 )
-from boxwright.plan.results import DriverPlan, Plan, Refusal
-from roles.preflight.reach import EffectiveUser, Reach
+from boxwright.plan.results import Plan, Refusal
+from roles.preflight.reach import EffectiveUser
 
 UNIT = "llama-server.service"
 DRIVER_MIB = 3072  # packages, headers, compiler and the module's build
+BOOT_MIB = 200  # a second initramfs while one is made anew, with the module's firmware
 PACKAGES_MIB = 512  # what base installs, and the package lists
 UNPACKED_PER_PACKED = 4  # upstream's CUDA asset: 0.2 GB packed, 0.7 GB unpacked
 MIB = 1024 * 1024
@@ -75,7 +74,7 @@ def _no_systemd(access: AccessState) -> Refusal | None:
         return None
     return Refusal(
         f"process 1 is {access.init or 'unknown'}, needed is systemd, which runs the server",
-        "install an operating system that boots with systemd (Debian, Ubuntu)",
+        "install an operating system that boots with systemd (Debian, Ubuntu, Rocky, Fedora)",
     )
 
 
@@ -125,23 +124,30 @@ def _room_for_packages(plan: Plan) -> Refusal | None:
     driver_missing = plan.driver is not None and machine.nvidia.installed is None
     if not driver_missing and machine.llama.build is not None:
         return None  # it was set up before: what is left to install is small
+    manager = manager_of_host()
     need_mib = DRIVER_MIB if driver_missing else PACKAGES_MIB
     what = "the driver" if driver_missing else "the packages"
     for path in ("/usr", "/var"):
-        refusal = no_room(machine, path, need_mib, what, "free space there (apt-get clean)")
+        refusal = no_room(machine, path, need_mib, what, f"free space there ({manager.tool} clean)")
         if refusal is not None:
             return refusal
-    return None
+    if not driver_missing:
+        return None
+    unneeded = "remove old kernels"
+    return no_room(
+        machine, "/boot", BOOT_MIB, "the driver's initramfs", f"{unneeded} ({manager.tidy})"
+    )
 
 
-def _missing_release(plan: Plan) -> bool:
+def missing_release(plan: Plan) -> bool:
+    """Whether the planned release is not on the host yet."""
     directory = wanted_for_host().runtime_directory
     installed = {stamp.release for stamp in host.get_fact(Releases, directory=directory).installed}
     return plan.runtime is not None and plan.runtime.release not in installed
 
 
 def _room_for_release(plan: Plan) -> Refusal | None:
-    if plan.runtime is None or not _missing_release(plan):
+    if plan.runtime is None or not missing_release(plan):
         return None
     assets = release_assets(plan.runtime)
     if isinstance(assets, Refusal):
@@ -172,38 +178,3 @@ def port_is_free() -> Commands:
         )
         return
     noop(f"port {port} is ours to use")
-
-
-@operation
-def endpoints_answer() -> Commands:
-    """What is missing can be had: the release's assets, and from the host NVIDIA's key."""
-    plan = plan_for_host()
-    refusal = plan.refusal
-    if refusal is None and plan.runtime is not None and _missing_release(plan):
-        assets = release_assets(plan.runtime)
-        refusal = assets if isinstance(assets, Refusal) else None
-    if refusal is None and plan.driver is not None:
-        refusal = _no_key(plan.driver)
-    if refusal is not None:
-        yield from refuse(refusal)
-        return
-    noop("what is missing can be had")
-
-
-def _no_key(driver: DriverPlan) -> Refusal | None:
-    if driver.source != "nvidia-repository" or driver.repository is None:
-        return None
-    fingerprint = nvidia_fingerprint(driver.repository)
-    if isinstance(fingerprint, Refusal):
-        return fingerprint
-    urls = nvidia_key_urls(driver.repository, fingerprint)
-    settings = proxy_settings()
-    if isinstance(settings, Refusal):
-        return settings
-    answer = host.get_fact(Reach, urls=list(urls), _stdin=settings or "\n")
-    if answer is None or answer.reached:
-        return None
-    return Refusal(
-        f"this host does not reach the key of NVIDIA's repository at {urls[0]} ({answer.said})",
-        "check the network of the host, driver_nvidia_repository_url and proxy_url",
-    )

@@ -79,3 +79,31 @@ class Reach(FactBase[ReachAnswer | None]):
             return ReachAnswer(reached=True)
         told = [below for line, below in pairwise(lines) if line.startswith("Err:")]
         return ReachAnswer(False, (told or lines or ["no answer"])[-1])
+
+
+class CurlReach(FactBase[ReachAnswer | None]):
+    """The same on a host with dnf, which has curl from the start."""
+
+    @staticmethod
+    def default() -> ReachAnswer | None:
+        """The host was not asked."""
+        return None
+
+    def command(self, urls: Sequence[str]) -> StringCommand:
+        """Try each URL; print `reached`, or what the last attempt said.
+
+        The proxy comes on standard input as settings of curl's, since it may hold a password.
+        """
+        return StringCommand(
+            'settings=$(mktemp) && cat >"$settings" && for url in',
+            *(QuoteString(url) for url in urls), "; do if said=$(LC_ALL=C curl --config",
+            f'"$settings" --connect-timeout {ANSWER_TIMEOUT_S} --max-time {2 * ANSWER_TIMEOUT_S}',
+            '--fail --location --silent --show-error --output /dev/null "$url" 2>&1);',
+            'then said=reached; break; fi; done; rm -f "$settings"; printf "%s\\n" "$said"',
+        )  # fmt: skip
+
+    def process(self, output: list[str]) -> ReachAnswer:
+        """The last line is the last attempt's fault."""
+        lines = [line.strip() for line in output if line.strip()]
+        said = lines[-1] if lines else "no answer"
+        return ReachAnswer(True) if said == "reached" else ReachAnswer(False, said)

@@ -16,7 +16,8 @@ from tests.lab.runs import Run
 
 P5000_A, P5000_B = "0000:03:00.0", "0000:82:00.0"
 NEVER_SENT = re.compile(
-    r"apt-get (install|update)|groupadd|useradd|systemctl (re)?start|flock|mv -T|tee |mkdir -p"
+    r"apt-get (install|update)|dnf -y|rpmkeys|rpm -e|groupadd|useradd|systemctl (re)?start|flock"
+    r"|mv -T|tee |mkdir -p"
 )
 
 
@@ -56,8 +57,8 @@ def small_disk() -> dict[str, Any]:
 
 
 BAD = {
-    "fedora": Bad(
-        ryzen(os={"id": "fedora", "version_id": "44"}), ("fedora 44", "debian 13", "ubuntu 24.04")
+    "gentoo": Bad(
+        ryzen(os={"id": "gentoo", "version_id": "2.18"}), ("gentoo 2.18", "debian 13", "fedora 44")
     ),
     "arm": Bad(ryzen(os={"arch": "aarch64"}), ("aarch64", "x86_64")),
     "sysvinit": Bad(ryzen(os={"init": None}), ("init", "systemd"), access={"init": "init"}),
@@ -83,11 +84,17 @@ BAD = {
     ),
     "secureboot": Bad(ryzen(secure_boot=True), ("Secure Boot",)),
 }
+ROCKY = {
+    "id": "rocky", "version_id": "9.6", "kernel": "5.14.0-570.17.1.el9_6.x86_64", "glibc": "2.34",
+}  # fmt: skip
+FEDORA = {"id": "fedora", "version_id": "44", "kernel": "7.2.6-200.fc44.x86_64", "glibc": "2.43"}
 WITH_AMD = [gpu("0000:01:00.0", "10de:2b85"), gpu("0000:0e:00.0", "1002:73bf")]
 GOOD: dict[str, tuple[Callable[[], dict[str, Any]], dict[str, Any]]] = {
     "good": (ryzen(), {}),
     "pascal": (lambda: report("xeon"), {}),
     "amdbeside": (ryzen(gpus=WITH_AMD), {}),
+    "rocky9": (lambda: report("xeon", os=ROCKY), {}),
+    "fedora44": (lambda: report("xeon", os=FEDORA), {}),
     # each cure that the refusals above give, taken
     "curedmixed": (
         ryzen(gpus=[gpu(P5000_A, "10de:1bb0"), gpu(P5000_B, "10de:2b85")]),
@@ -109,6 +116,7 @@ def host(
         "show_access": login,
         "boxwright.machine/": json.dumps(machine),
         "apt-helper": "reached",
+        "--output /dev/null": "reached",
         **answers,
     }
     return {**where.data(), **data, "fake_responses": responses}

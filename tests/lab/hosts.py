@@ -128,7 +128,6 @@ SPARES = (
     _spare(14, "wrongkey", "debian12", RTX_5090),
     _spare(15, "badarchive", "ubuntu", QUADRO_P5000),
     _spare(16, "unreachable", "debian13", RTX_5090),
-    _spare(17, "fullboot", "debian13", RTX_5090),
 )
 EVERY = HOSTS + SPARES
 

@@ -33,8 +33,6 @@ class Expected:
 
 HOSTS = {
     "pascal12": Expected("580.178.04", "NVIDIA", "nvidia-kernel-dkms"),
-    # NVIDIA's repository for Debian 13 has no branch that serves a Pascal, Debian's archive has
-    "pascal13": Expected("550.163.01", "NVIDIA", "nvidia-kernel-dkms", file="nvidia-current"),
     "pascalubuntu": Expected("580.173.02", "NVIDIA", "nvidia-dkms-580-server"),
     "blackwell12": Expected("620.36.01", "Dual MIT/GPL", "nvidia-kernel-open-dkms"),
     "blackwell13": Expected("620.36.01", "Dual MIT/GPL", "nvidia-kernel-open-dkms"),

@@ -24,9 +24,9 @@ from pyinfra.facts import files as file_facts
 from boxwright import facts
 from boxwright.facts.models import StampedFile
 from boxwright.machine import Machine
-from boxwright.operation import Ask, Package, Packages
+from boxwright.operation import Ask, Package, apt, dnf
 from boxwright.operation.recent import forget
-from tests.unit.plans import tiny
+from tests.unit.plans import machine, tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = {
@@ -62,7 +62,8 @@ class RoleHost:
     """`facts` maps a fact's class to its answer, or to a function of its arguments.
 
     `effects` maps a part of a command to what it does to this host; `fails_next` tells which
-    commands fail; `answers` maps a part of a command that is asked to the lines it prints.
+    commands fail; `answers` maps a part of a command that is asked to the lines it says,
+    on both outputs.
     `sent` is every command that was sent, `files` what was written.
     """
 
@@ -99,13 +100,15 @@ class RoleHost:
     def _own_answer(self, kind: type, path: str, given: dict[str, Any]) -> Any:
         text = self.files.get(path)
         if kind is facts.Machine:
-            return self.machine
+            return self.machine or machine("plain")
         if kind is facts.Models:
             return _tiny_on_disk(given["directory"])
         if kind is facts.Releases:
             return facts.ReleasesState()
-        if kind is Packages:
+        if kind in (apt.Packages, dnf.Rpms):
             return tuple(one for one in self.packages.values() if _matches(one, given["patterns"]))
+        if kind in (apt.Missing, dnf.Unprovided):
+            return tuple(name for name in given["names"] if name not in self.packages)
         if kind is file_facts.File:
             mode = self.modes.get(path, 644)
             return (text is not None and {"mode": mode, "user": "root", "group": "root"}) or None
@@ -164,6 +167,7 @@ class RoleHost:
         if isinstance(command, Ask):
             command.succeeded = not failed
             command.lines = next((said for part, said in self.answers.items() if part in text), ())
+            command.said = command.lines
             return True
         return not failed
 
@@ -193,7 +197,8 @@ def _tiny_on_disk(directory: str) -> facts.ModelsState:
 
 
 def _matches(package: Package, patterns: list[str]) -> bool:
-    return any(fnmatchcase(package.name, pattern) for pattern in patterns)
+    names = (package.name, package.full_name)
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
 def answered(kind: Any, directory: Path | None = None, stdin: str = "", **arguments: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ PRODUCT = sorted(
 SOURCES = sorted({*PRODUCT, *(ROOT / "tests").rglob("*.py"), *(ROOT / "inventories").rglob("*.py")})
 
 
-@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.operation import Package, Packages, install_packages, installed_packages, patiently
-from boxwright.operation.apt import proxy_settings
+from boxwright.operation import Package, install_packages, installed_packages
+from boxwright.operation.apt import APT, Missing, Packages, proxy_settings
 from boxwright.plan.results import Refusal
 from tests.unit.role_host import Data, RoleHost, answered, programs
 
@@ -25,15 +25,13 @@ fi
 
 def ran(host: RoleHost, command: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """The command that `patiently` makes, run by this machine's sh."""
-    made: list[str] = []
 
     class Once:
         @staticmethod
         def _inner() -> object:
-            made.append(patiently(command, SENTENCE).get_raw_value())  # type: ignore[attr-defined]
-            return iter(())
+            return APT.patiently(command, SENTENCE)
 
-    host.run(Once)
+    made = host.run(Once)
     return subprocess.run(
         ["sh", "-c", made[0]], env={"PATH": f"{directory}:/usr/bin:/bin"},
         capture_output=True, text=True, timeout=60, check=False,
@@ -49,23 +47,33 @@ def test_it_waits_for_a_lock_that_another_process_holds(tmp_path: Path) -> None:
 
 def test_the_wait_for_a_lock_is_bounded(tmp_path: Path) -> None:
     forever = 'echo "dpkg: error: dpkg frontend lock was locked by another process" >&2; exit 2'
-    host = RoleHost(data=Data({"base_apt_lock_timeout_s": 1}))
+    host = RoleHost(data=Data({"base_package_lock_timeout_s": 1}))
     began = time.monotonic()
     with programs(tmp_path, dpkg=forever, sleep="exec /usr/bin/sleep 0.2"):
         done = ran(host, "dpkg --configure -a", tmp_path)
     assert done.returncode == 1
     assert time.monotonic() - began < 20
-    assert done.stderr.splitlines()[-1] == "boxwright refuses: apt-get failed. Cure: mend it."
+    assert "frontend lock was locked by another process" in done.stderr
 
 
 def test_another_fault_is_shown_at_once_with_the_sentence(tmp_path: Path) -> None:
     with programs(tmp_path, apt_get='echo "E: Unable to locate package nonesuch" >&2; exit 100'):
         done = ran(RoleHost(), "apt-get install nonesuch", tmp_path)
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [
-        "E: Unable to locate package nonesuch",
-        "boxwright refuses: apt-get failed. Cure: mend it.",
-    ]
+    assert done.stderr.splitlines() == ["E: Unable to locate package nonesuch"]
+
+
+def test_a_fault_ends_the_host_with_the_line_that_tells_why() -> None:
+    host = RoleHost(fails_next=lambda text: "apt-get install" in text)
+    host.answers["apt-get install"] = ("Reading lists...", "E: Unable to locate package x")
+
+    class Once:
+        @staticmethod
+        def _inner() -> object:
+            return APT.patiently("apt-get install x", SENTENCE)
+
+    host.run(Once)
+    assert host.refusal == "apt-get failed (Unable to locate package x). Cure: mend it."
 
 
 def test_packages_are_read_from_dpkg_with_holds_and_states(tmp_path: Path) -> None:
@@ -84,6 +92,7 @@ def test_packages_are_those_that_dpkg_lists_here() -> None:
     if not Path("/usr/bin/dpkg-query").exists():
         pytest.skip("needs dpkg")
     (dpkg,) = answered(Packages, patterns=["dpkg", "no-such-package-at-all"])
+    assert answered(Missing, names=["dpkg", "no-such"]) == ("no-such",)
     listed = subprocess.run(["dpkg", "-s", "dpkg"], capture_output=True, text=True, check=True)
     assert f"Version: {dpkg.version}\n" in listed.stdout
     assert dpkg.installed

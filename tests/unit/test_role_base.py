@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pyinfra.facts.server import Groups, Os, Users, Which
 
+from boxwright.operation import apt
 from roles.base import operations, packages
-from roles.base.packages import UnfinishedPackages
+from roles.base.unfinished import UnfinishedPackages
 from tests.unit.plans import machine
 from tests.unit.role_host import Data, RoleHost, answered, box, programs
 
@@ -94,12 +95,12 @@ def test_the_proxy_s_file_holds_its_password_for_root_alone_and_is_written_once(
     assert "secret" not in command, "it goes to standard input"
     assert "chmod 0600" in command and "umask 077" in command
     text = _stdin_of(host)
-    host.files[packages.PROXY_FILE], host.modes[packages.PROXY_FILE] = text, 600
+    host.files[apt.PROXY_FILE], host.modes[apt.PROXY_FILE] = text, 600
     assert host.run(packages.set_proxy) == []
-    host.modes[packages.PROXY_FILE] = 644
+    host.modes[apt.PROXY_FILE] = 644
     assert len(host.run(packages.set_proxy)) == 1, "readable by all is not as wanted"
     host.data.values["proxy_url"] = None
-    assert host.run(packages.set_proxy) == [f"rm -f {packages.PROXY_FILE}"]
+    assert host.run(packages.set_proxy) == [f"rm -f {apt.PROXY_FILE}"]
 
 
 def _stdin_of(host: RoleHost) -> str:
@@ -110,10 +111,10 @@ def _stdin_of(host: RoleHost) -> str:
 
 @pytest.mark.parametrize("seconds", [600, 30])
 def test_apt_is_told_how_long_to_wait_once(seconds: int) -> None:
-    host = RoleHost(data=Data({"base_apt_lock_timeout_s": seconds}))
-    host.run(packages.set_apt)
+    host = RoleHost(data=Data({"base_package_lock_timeout_s": seconds}))
+    host.run(packages.set_manager)
     assert f'DPkg::Lock::Timeout "{seconds}";' in host.files[packages.SETTINGS]
-    assert host.run(packages.set_apt) == []
+    assert host.run(packages.set_manager) == []
 
 
 def test_disks_of_the_user_keep_their_owner_and_mode() -> None:

@@ -1,41 +1,17 @@
-"""The driver role: which packages go and come, what is held, the module, the one reboot, proofs."""
+"""The driver role's packages on apt hosts: which go and come, and what is held."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import pytest
-from pyinfra.facts.files import FileContents
-
-from boxwright.machine import Machine
-from roles.driver import kernel, operations, proofs
-from roles.driver.operations import Candidates
-from roles.driver.proofs import NvidiaSmi, ToolAnswer, sysfs_address
-from roles.driver.state import BuildReport, KernelReport, Nouveau, NouveauState
+from boxwright.operation.apt import Candidates
+from roles.driver import load, operations, proofs
+from tests.unit.driver_hosts import NEWEST, NVIDIA_620, ryzen
 from tests.unit.plans import machine
 from tests.unit.role_host import RoleHost, box
 
-CARD = "0000:01:00.0"
-NEWEST = "620.36.01-1"
-NVIDIA_620 = {"loaded": None, "installed": "620.36.01", "flavour": "open", "userspace": "620.36.01"}
 HEADERS = ("linux-headers-6.12.48+deb13-amd64", "linux-headers-amd64")
 DRIVER = ("nvidia-driver-cuda", "nvidia-kernel-open-dkms", "nvidia-persistenced")
-
-
-def ryzen(**nvidia: Any) -> Machine:
-    """The box with a Blackwell card; `nvidia` is the state of its driver."""
-    return machine("ryzen", nvidia=nvidia) if nvidia else machine("ryzen")
-
-
-def driven(found: Machine, loaded: str | None) -> Machine:
-    """The same machine after a boot with this driver loaded."""
-    cards = tuple(replace(card, driver="nvidia" if loaded else "nouveau") for card in found.gpus)
-    return replace(found, nvidia=replace(found.nvidia, loaded=loaded), gpus=cards)
 
 
 def candidates(**versions: str) -> dict[str, str]:
@@ -53,9 +29,6 @@ def offering(host: RoleHost, **versions: str) -> RoleHost:
 def names_in(command: str) -> set[str]:
     """The words of an apt-get command that are packages here."""
     return {word for word in command.replace("'", " ").split() if word in {*DRIVER, *HEADERS}}
-
-
-# -- packages ----------------------------------------------------------------------------------
 
 
 def test_a_fresh_host_gets_driver_and_headers_without_recommends() -> None:
@@ -136,7 +109,7 @@ def test_a_host_without_a_card_gets_nothing() -> None:
     host = box(machine("plain"))
     assert host.run(operations.install_packages_of_branch) == []
     assert host.run(operations.hold_packages) == []
-    assert host.run(kernel.load_by_reboot) == []
+    assert host.run(load.load_driver) == []
     assert host.run(proofs.prove_cards) == []
 
 
@@ -159,193 +132,8 @@ def test_only_what_is_installed_and_free_is_held_once() -> None:
     host.install("nvidia-driver-cuda", "libcuda1", version=NEWEST)
     host.install("libnvidia-ml1", version=NEWEST, held=True)
     hold, *_ = host.run(operations.hold_packages)
-    assert set(hold.split()[2:]) == {"nvidia-driver-cuda", "libcuda1"}
+    held = re.search(r"apt-mark hold ([^>]*) 2>&1", hold)
+    assert held is not None and set(held[1].split()) == {"nvidia-driver-cuda", "libcuda1"}
     assert "Package-Blacklist" in host.files[operations.NO_UPGRADES]
     host.install("nvidia-driver-cuda", "libcuda1", version=NEWEST, held=True)
     assert host.run(operations.hold_packages) == []
-
-
-# -- the kernel --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("state", "blacklists", "renews"),
-    [
-        (NouveauState(off=True, loaded=True, stale_initramfs=False), False, False),
-        (NouveauState(off=True, loaded=True, stale_initramfs=True), False, True),
-        (NouveauState(off=True, loaded=False, stale_initramfs=True), False, False),
-        (NouveauState(off=False, loaded=True, stale_initramfs=False), True, False),
-    ],
-)
-def test_nouveau_is_kept_off_only_as_far_as_needed(
-    state: NouveauState, blacklists: bool, renews: bool
-) -> None:
-    host = box(ryzen(**NVIDIA_620))
-    host.facts[Nouveau] = state
-    sent = host.run(kernel.keep_nouveau_off)
-    assert (kernel.BLACKLIST in host.files) is blacklists
-    assert any("update-initramfs -u -k 6.12.48+deb13-amd64" in one for one in sent) is renews
-
-
-def test_no_reboot_is_tried_without_a_module_and_the_reason_is_told() -> None:
-    host = box(ryzen())
-    host.facts[BuildReport] = ("dkms status: nvidia/620.36.01: added", "error: no member `foo'")
-    sent = host.run(kernel.have_module)
-    assert "dkms autoinstall -k 6.12.48+deb13-amd64" in sent[0]
-    assert host.refusal is not None
-    assert "added" in host.refusal and "no member" in host.refusal
-    assert "6.12.48+deb13-amd64" in host.refusal
-
-
-def test_a_build_that_was_cut_short_is_done_again() -> None:
-    host = box(ryzen())
-
-    def build(it: RoleHost) -> None:
-        it.machine = ryzen(**NVIDIA_620)
-
-    host.effects["dkms autoinstall"] = build
-    assert len(host.run(kernel.have_module)) == 1
-    assert host.refusal is None
-
-
-@pytest.mark.parametrize(
-    ("nvidia", "told"),
-    [
-        ({"installed": "595.58.03", "userspace": "595.58.03", "flavour": "proprietary"}, "595"),
-        ({"installed": "620.36.01", "userspace": "595.58.03", "flavour": "open"}, "595.58.03"),
-    ],
-    ids=["flavour", "libraries"],
-)
-def test_parts_that_do_not_fit_are_refused_before_the_reboot(
-    nvidia: dict[str, str], told: str
-) -> None:
-    host = box(ryzen(loaded=None, **nvidia))
-    host.run(kernel.have_module)
-    assert host.refusal is not None and told in host.refusal
-
-
-def reboots(host: RoleHost) -> int:
-    return sum("systemctl reboot" in command for command in host.sent)
-
-
-def test_it_reboots_once_when_another_driver_is_loaded() -> None:
-    host = box(ryzen(**NVIDIA_620))
-    host.facts[FileContents] = ["boot-1"]
-
-    def boot(it: RoleHost) -> None:
-        it.machine = driven(ryzen(**NVIDIA_620), "620.36.01")
-
-    host.effects["systemctl reboot"] = boot
-    host.run(kernel.load_by_reboot)
-    assert (reboots(host), host.refusal) == (1, None)
-    host.run(kernel.load_by_reboot)
-    assert reboots(host) == 1, "what is loaded is not rebooted for"
-
-
-def test_a_reboot_that_does_not_help_is_told_with_the_kernel_s_words() -> None:
-    host = box(ryzen(**NVIDIA_620))
-    host.facts |= {FileContents: ["boot-1"], KernelReport: ("NVRM: GPU is not supported",)}
-    host.run(kernel.load_by_reboot)
-    assert reboots(host) == 1
-    assert host.refusal is not None and "NVRM: GPU is not supported" in host.refusal
-
-
-def test_a_host_that_may_not_be_rebooted_is_told_so() -> None:
-    host = box(ryzen(**NVIDIA_620), driver_reboot=False)
-    host.run(kernel.load_by_reboot)
-    assert reboots(host) == 0
-    assert host.refusal is not None and "driver_reboot" in host.refusal
-
-
-# -- proofs ------------------------------------------------------------------------------------
-
-
-def proved(found: Machine, *cards: str, exit_code: int = 0, said: str = "", **data: Any) -> str:
-    """The refusal of the proof that nvidia-smi lists every card, or nothing."""
-    host = box(found, **data)
-    answer = ToolAnswer(tuple((card, "620.36.01") for card in cards), exit_code, said)
-    host.facts |= {NvidiaSmi: answer, KernelReport: ("NVRM: fell off",)}
-    host.run(proofs.prove_cards)
-    return host.refusal or ""
-
-
-LOADED = driven(ryzen(**NVIDIA_620), "620.36.01")
-SECOND = replace(LOADED.gpus[0], pci="0000:82:00.0")
-
-
-def test_every_card_that_the_probe_saw_has_to_be_listed() -> None:
-    two = replace(LOADED, gpus=(*LOADED.gpus, SECOND))
-    assert proved(LOADED, CARD) == ""
-    assert proved(two, CARD, "0000:82:00.0") == ""
-    missing = proved(two, CARD)
-    assert "1 of 2 cards" in missing and "0000:82:00.0" in missing and "NVRM: fell off" in missing
-    assert "exit 9: couldn't" in proved(LOADED, exit_code=9, said="couldn't communicate")
-
-
-def test_cards_that_are_not_ours_need_not_be_listed() -> None:
-    two = replace(LOADED, gpus=(*LOADED.gpus, SECOND))
-    assert proved(two, CARD, ignore_gpus=("0000:82:00.0",)) == ""
-    passed_through = replace(LOADED, gpus=(*LOADED.gpus, replace(SECOND, driver="vfio-pci")))
-    assert proved(passed_through, CARD) == ""
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({}, None),
-        ({"loaded": "620.22.03"}, "620.22.03"),
-        ({"loaded": None}, "the kernel none"),
-        ({"userspace": "595.58.03"}, "595.58.03"),
-        ({"installed": None}, "the module on the disk none"),
-    ],
-)
-def test_loaded_installed_and_libraries_have_to_be_one(
-    change: dict[str, str | None], told: str | None
-) -> None:
-    host = box(replace(LOADED, nvidia=replace(LOADED.nvidia, **change)))
-    host.run(proofs.prove_versions)
-    assert (host.refusal is None) is (told is None)
-    assert told is None or told in str(host.refusal)
-
-
-def test_nvidia_smi_s_answer_is_read_as_it_prints_it() -> None:
-    answer = NvidiaSmi().process(["00000000:0A:00.0, 580.173.02", "00010000:82:00.0, 1", "exit=0"])
-    assert answer.cards == (("0000:0a:00.0", "580.173.02"), ("10000:82:00.0", "1"))
-    assert answer.exit_code == 0
-    failed = NvidiaSmi().process(["Failed to initialize NVML: Driver/library mismatch", "exit=18"])
-    assert (failed.cards, failed.exit_code) == ((), 18)
-    assert failed.said.startswith("Failed to initialize NVML")
-
-
-@pytest.mark.parametrize(
-    ("bus_id", "sysfs"),
-    [("00000000:01:00.0", "0000:01:00.0"), ("00010000:C1:00.0", "10000:c1:00.0")],
-)
-def test_eight_digit_domains_become_the_kernel_s(bus_id: str, sysfs: str) -> None:
-    assert sysfs_address(bus_id) == sysfs
-
-
-def test_nouveau_s_state_is_read_from_files_with_their_times(tmp_path: Path) -> None:
-    """The fact's real command, its directories and the initramfs moved into a tree of the test."""
-    modprobe, boot = tmp_path / "modprobe.d", tmp_path / "boot"
-    modprobe.mkdir()
-    boot.mkdir()
-    text = Nouveau().command(kernel="6.1").get_raw_value()
-    text = text.replace("/etc/modprobe.d", str(modprobe)).replace("/boot", str(boot))
-    text = re.sub(r"(/run|/usr/local/lib|/usr/lib)/modprobe\.d", str(tmp_path / "none"), text)
-
-    def read() -> NouveauState:
-        done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True)
-        found = Nouveau().process(done.stdout.splitlines())
-        return replace(found, loaded=False)  # this machine's own matter
-
-    assert read() == NouveauState()
-    (modprobe / "a.conf").write_text("# blacklist nouveau\noptions nouveau modeset=0\n")
-    assert not read().off
-    (modprobe / "b.conf").write_text("blacklist  nouveau\n")
-    assert read() == NouveauState(off=True)
-    (boot / "initrd.img-6.1").write_text("")
-    os.utime(boot / "initrd.img-6.1", (1, 1))
-    assert read() == NouveauState(off=True, stale_initramfs=True)
-    os.utime(modprobe / "b.conf", (0, 0))
-    assert read() == NouveauState(off=True)

@@ -16,6 +16,7 @@ from roles.driver.persistence import Persistence, PersistenceState, persistent
 from tests.unit.plans import machine
 from tests.unit.role_host import RoleHost, answered, box
 
+KEY, SOURCE = key.KEYS["apt"], repository.SOURCES["apt"]
 FINGERPRINT = "0123456789ABCDEF0123456789ABCDEF8793F200"
 NVIDIA_620 = {
     "loaded": "620.36.01", "installed": "620.36.01", "flavour": "open", "userspace": "620.36.01",
@@ -79,11 +80,11 @@ def keyed(found: dict[str, tuple[str, ...]], **data: Any) -> RoleHost:
 
 
 def test_the_key_gets_its_name_only_after_its_fingerprint_was_seen() -> None:
-    host = keyed({f"{key.KEY}.part": (FINGERPRINT,)})
+    host = keyed({f"{KEY}.part": (FINGERPRINT,)})
     fetch, move = host.run(key.trust_key)
-    assert "curl --config -" in fetch and fetch.endswith(f"{key.KEY}.part")
+    assert "curl --config -" in fetch and fetch.endswith(f"{KEY}.part")
     assert "/debian13/x86_64/8793F200.pub" in host.stdin[0]
-    assert move.endswith(f"mv -T {key.KEY}.part {key.KEY}")
+    assert move.endswith(f"mv -T {KEY}.part {KEY}")
 
 
 @pytest.mark.parametrize(
@@ -92,20 +93,20 @@ def test_the_key_gets_its_name_only_after_its_fingerprint_was_seen() -> None:
     ids=["no-key", "another-key", "a-second-key"],
 )
 def test_a_wrong_key_is_deleted_and_refused_with_both_fingerprints(found: tuple[str, ...]) -> None:
-    host = keyed({f"{key.KEY}.part": found})
+    host = keyed({f"{KEY}.part": found})
     host.run(key.trust_key)
     assert not [command for command in host.sent if "mv -T" in command]
-    assert f"rm -f {key.KEY}.part" in host.sent
+    assert f"rm -f {KEY}.part" in host.sent
     assert host.refusal is not None and "8793F200" in host.refusal
     assert all(one in host.refusal for one in found)
 
 
 def test_a_trusted_key_is_left_alone() -> None:
-    assert keyed({key.KEY: (FINGERPRINT,)}).run(key.trust_key) == []
+    assert keyed({KEY: (FINGERPRINT,)}).run(key.trust_key) == []
 
 
 def test_a_key_that_answers_only_in_small_letters_is_found() -> None:
-    host = keyed({f"{key.KEY}.part": (FINGERPRINT,)})
+    host = keyed({f"{KEY}.part": (FINGERPRINT,)})
     attempts = iter([True, False])
     host.fails_next = lambda text: "curl" in text and next(attempts)
     host.run(key.trust_key)
@@ -122,19 +123,19 @@ def test_a_repository_without_a_known_fingerprint_is_refused() -> None:
 def test_a_mirror_is_where_the_packages_come_from() -> None:
     host = box(machine("ryzen"), driver_nvidia_repository_url="http://mirror.lan/cuda/")
     host.run(repository.add_source)
-    text = host.files[repository.SOURCE]
+    text = host.files[SOURCE]
     assert "URIs: http://mirror.lan/cuda/debian13/x86_64/\n" in text
-    assert f"Signed-By: {key.KEY}\n" in text
+    assert f"Signed-By: {KEY}\n" in text
     assert host.run(repository.add_source) == []
 
 
 def test_ubuntu_s_archive_needs_no_other_source_and_a_left_one_goes() -> None:
     host = box(machine("xeon"))
     assert host.run(key.trust_key) == []
-    host.files = {repository.SOURCE: "old", key.KEY: "old"}
+    host.files = {SOURCE: "old", KEY: "old"}
     assert host.run(repository.add_source) == [
-        f"rm -f {repository.SOURCE}",
-        f"rm -f {key.KEY}",
+        f"rm -f {SOURCE}",
+        f"rm -f {KEY}",
     ]
 
 

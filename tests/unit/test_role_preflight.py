@@ -17,11 +17,13 @@ import pytest
 from boxwright import facts
 from boxwright.facts import Access, AccessState, PortOwner, Service, ServiceState
 from boxwright.machine import Disk
-from roles.preflight import operations
-from roles.preflight.reach import EffectiveUser, Reach, ReachAnswer
-from tests.unit.plans import HELP, machine
+from roles.preflight import endpoints, operations
+from roles.preflight.reach import CurlReach, EffectiveUser, Reach, ReachAnswer
+from tests.unit.driver_hosts import on
+from tests.unit.plans import FEDORA, HELP, PASCAL, ROCKY_10, machine
 from tests.unit.role_host import RoleHost, answered, box
 
+FLAGS = frozenset(re.findall(r"--?[A-Za-z][\w-]*", (HELP / "b11669.txt").read_text()))
 ROOT_ACCESS = AccessState(uid=0, user="root", sudo=True, init="systemd")
 
 
@@ -79,11 +81,26 @@ def test_a_full_system_disk_is_refused_before_the_driver() -> None:
     assert "2000 MiB" in host.refusal and f"{operations.DRIVER_MIB} MiB" in host.refusal
 
 
+def test_a_full_boot_is_refused_before_the_driver_with_the_number() -> None:
+    disks = (
+        Disk("/", "ext4", 400000, 300000), Disk("/srv", "ext4", 900000, 800000),
+        Disk("/boot", "ext4", 500, 120),
+    )  # fmt: skip
+    host = box(replace(machine("ryzen"), disks=disks))
+    host.run(operations.has_room)
+    assert host.refusal is not None
+    assert "200 MiB" in host.refusal and "120 MiB" in host.refusal and "/boot" in host.refusal
+    assert "autoremove" in host.refusal
+    roomy = (*disks[:2], Disk("/boot", "ext4", 500, 260))
+    host = box(replace(machine("ryzen"), disks=roomy))
+    host.run(operations.has_room)
+    assert "/boot" not in (host.refusal or "")
+
+
 def test_a_host_that_was_set_up_before_may_be_nearly_full() -> None:
     found = replace(machine("plain"), disks=(Disk("/", "ext4", 40000, 200),))
     host = box(replace(found, llama=replace(found.llama, build="b11669")))
-    flags = frozenset(re.findall(r"--?[A-Za-z][\w-]*", (HELP / "b11669.txt").read_text()))
-    stamp = facts.ReleaseStamp("b11669-cpu-x86_64", "b11669", None, (), flags)
+    stamp = facts.ReleaseStamp("b11669-cpu-x86_64", "b11669", None, (), FLAGS)
     host.facts[facts.Releases] = facts.ReleasesState(stamp.release, (stamp,))
     assert host.run(operations.has_room) == []
 
@@ -125,3 +142,37 @@ def test_apt_s_own_downloader_tells_what_the_host_reaches(web: str) -> None:
 def test_who_sudo_makes_of_the_login_is_asked_of_id() -> None:
     assert answered(EffectiveUser) == os.geteuid()
     assert EffectiveUser().process(["Welcome", "1000"]) == 1000
+
+
+@pytest.mark.skipif(not Path("/usr/bin/curl").exists(), reason="needs curl")
+def test_a_host_with_dnf_asks_with_curl(web: str) -> None:
+    urls = [f"{web}/8793F200.pub", f"{web}/8793f200.pub"]
+    assert answered(CurlReach, stdin="\n", urls=urls) == ReachAnswer(True)
+    missing = answered(CurlReach, stdin="\n", urls=urls[:1])
+    assert not missing.reached and "404" in missing.said
+    closed = 'proxy = "http://127.0.0.1:9"\n'
+    assert not answered(CurlReach, stdin=closed, urls=urls).reached, "the proxy is what is asked"
+
+
+def with_release(host: RoleHost) -> RoleHost:
+    """The host, its release of llama.cpp installed, so that only the driver's sources are asked."""
+    stamp = facts.ReleaseStamp("b11669-12.8-x86_64", "b11669", "12.8", (), FLAGS)
+    host.facts[facts.Releases] = facts.ReleasesState(stamp.release, (stamp,))
+    return host
+
+
+def test_what_vouches_for_the_driver_is_asked_for_by_its_family_s_means() -> None:
+    host = with_release(on(ROCKY_10, PASCAL))
+    host.facts[CurlReach] = lambda urls: ReachAnswer(False, f"no route to {len(urls)}")
+    host.run(endpoints.endpoints_answer)
+    assert host.refusal is not None and "no route to 2" in host.refusal
+    assert "/rhel10/x86_64/CDF6BA43.pub" in host.refusal
+
+
+@pytest.mark.parametrize("there", [(), ("rpmfusion-free-release", "rpmfusion-nonfree-release")])
+def test_rpm_fusion_has_to_answer_only_while_it_is_missing(there: tuple[str, ...]) -> None:
+    host = with_release(on(FEDORA, PASCAL))
+    host.install(*there, version="44")
+    host.facts[CurlReach] = lambda urls: ReachAnswer(False, f"404 {urls[0]}")
+    host.run(endpoints.endpoints_answer)
+    assert ("rpmfusion-free-release-44" in (host.refusal or "")) is (not there)
