@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+Dimensions = dict[str, tuple[int, ...]]
+
 
 @dataclass(frozen=True)
 class LayerShape:
@@ -18,7 +20,8 @@ class LayerShape:
     `shared_expert_bytes` (`*_shexp`) and `dense_bytes` (attention, norms, router, dense FFN) stay
     with the layer. `kv_elements_k`/`kv_elements_v` are elements per token of context; 0 in a
     recurrent layer, whose `recurrent_bytes` are a fixed state per parallel sequence.
-    `sliding_window` is tokens, or None for full attention.
+    `sliding_window` is tokens, or None for full attention. `block` is the layer's place in
+    `ModelShape.blocks`.
     """
 
     dense_bytes: int
@@ -29,6 +32,7 @@ class LayerShape:
     kv_elements_v: int = 0
     recurrent_bytes: int = 0
     sliding_window: int | None = None
+    block: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class ModelShape:
     (MTP) blocks that lie in the file but are not loaded; `parameters` leaves them out too.
     `header_bytes` is how long each shard's header is (empty where an older stamp does not tell).
     `metadata` holds the architecture's own keys; arrays as numbers with commas between.
+    `blocks` are the dimensions (row length first) of each kind of layer's tensors, by name without
+    the block's number; `tensors` those of the tensors outside layers. Both are empty where only
+    sizes are known.
     """
 
     architecture: str
@@ -58,6 +65,14 @@ class ModelShape:
     skipped_bytes: int = 0
     header_bytes: tuple[int, ...] = ()
     metadata: dict[str, int | float | str | bool] = field(default_factory=dict)
+    blocks: tuple[Dimensions, ...] = ()
+    tensors: Dimensions = field(default_factory=dict)
+
+    @property
+    def spread_layers(self) -> int:
+        """Layers that are counted when they are spread over devices: also those that only draft."""
+        blocks = self.metadata.get(f"{self.architecture}.block_count")
+        return max(len(self.layers), blocks if isinstance(blocks, int) else 0)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `shape_from_json` reads them back."""

@@ -9,7 +9,7 @@ from boxwright.gguf.attention import Hyperparameters, layer_states
 from boxwright.gguf.errors import GgufError
 from boxwright.gguf.header import Header, Scalar, Value, read_header, whole_number
 from boxwright.gguf.weights import Weights, sort_weights
-from boxwright.shapes import LayerShape, ModelShape
+from boxwright.shapes import Dimensions, LayerShape, ModelShape
 
 MAX_KEPT_ITEMS = 1024
 KEPT_GENERAL = ("name", "basename", "size_label", "file_type", "quantization_version")
@@ -72,10 +72,18 @@ def _shape(headers: list[Header]) -> ModelShape:
             f" block_count of {parameters.blocks}"
         )
     states = layer_states(parameters, layers)
+    blocks = _distinct([weight.dimensions for weight in weights.layers])
     return ModelShape(
         architecture=parameters.architecture,
         layers=tuple(
-            LayerShape(**vars(weight), **vars(state))
+            LayerShape(
+                dense_bytes=weight.dense_bytes,
+                shared_expert_bytes=weight.shared_expert_bytes,
+                expert_bytes=weight.expert_bytes,
+                largest_expert_tensor_bytes=weight.largest_expert_tensor_bytes,
+                block=blocks.index(weight.dimensions),
+                **vars(state),
+            )
             for weight, state in zip(weights.layers, states, strict=True)
         ),
         embedding_bytes=weights.embedding_bytes,
@@ -92,7 +100,18 @@ def _shape(headers: list[Header]) -> ModelShape:
         skipped_bytes=weights.skipped_bytes,
         header_bytes=tuple(header.header_bytes for header in headers),
         metadata=_kept(parameters),
+        blocks=tuple(blocks),
+        tensors=weights.dimensions,
     )
+
+
+def _distinct(blocks: list[Dimensions]) -> list[Dimensions]:
+    """Each kind of block once, in the order of appearance."""
+    found: list[Dimensions] = []
+    for block in blocks:
+        if block not in found:
+            found.append(block)
+    return found
 
 
 def _loaded_layers(parameters: Hyperparameters, names: list[str]) -> int:

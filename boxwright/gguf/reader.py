@@ -39,6 +39,7 @@ class Tensor:
     size_bytes: int
     offset: int
     rows: int
+    dimensions: tuple[int, ...] = ()
 
 
 class HeaderReader(GGUFReader):
@@ -166,4 +167,5 @@ def _tensor(field: ReaderField) -> Tensor:
         size_bytes=elements // block_elements * block_bytes,
         offset=int(offset[0]),
         rows=elements // shape[0],
+        dimensions=tuple(shape),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from boxwright.gguf.reader import Tensor
+from boxwright.shapes import Dimensions
 
 # what --cpu-moe moves (LLM_FFN_EXPS_REGEX, common/common.h); biases of experts go with them
 EXPERTS = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch|)exps")
@@ -25,9 +26,11 @@ class LayerWeights:
     shared_expert_bytes: int = 0
     expert_bytes: int = 0
     largest_expert_tensor_bytes: int = 0
+    dimensions: Dimensions = field(default_factory=dict)
 
     def add(self, tensor: Tensor) -> None:
         """Count one tensor of this layer."""
+        self.dimensions[tensor.name.split(".", 2)[2]] = tensor.dimensions
         if EXPERTS.search(tensor.name):
             self.expert_bytes += tensor.size_bytes
             self.largest_expert_tensor_bytes = max(
@@ -50,6 +53,7 @@ class Weights:
     skipped_bytes: int = 0
     parameters: int = 0
     embedding_rows: int = 0
+    dimensions: Dimensions = field(default_factory=dict)
     unknown_layers: set[int] = field(default_factory=set)
 
 
@@ -72,6 +76,7 @@ def sort_weights(tensors: Iterable[Tensor], layers: int, blocks: int) -> Weights
 
 
 def _add_outside(weights: Weights, tensor: Tensor) -> None:
+    weights.dimensions[tensor.name] = tensor.dimensions
     kind = tensor.name.split(".")[0]
     if kind in INPUTS:
         weights.embedding_bytes += tensor.size_bytes

@@ -35,8 +35,22 @@ class ContextSize:
 
     @property
     def per_sequence(self) -> int:
-        """Tokens of one sequence's share, padded as llama.cpp pads it."""
-        return padded(-(-self.tokens // self.sequences))
+        """Tokens of one sequence's share, padded as llama.cpp pads it (llama-context.cpp)."""
+        return padded(padded(self.tokens) // self.sequences)
+
+    @property
+    def total(self) -> int:
+        """Tokens of all sequences together, as llama.cpp rounds them."""
+        return self.per_sequence * self.sequences
+
+    def window_cells(self, window: int) -> int:
+        """Rows per sequence where only a window of so many tokens is seen."""
+        return padded(min(self.per_sequence, window + self.batch))
+
+    @property
+    def batch(self) -> int:
+        """Tokens that are computed at once."""
+        return min(self.ubatch, self.total)
 
 
 def padded(tokens: int) -> int:
@@ -48,7 +62,7 @@ def layer_bytes(layer: LayerShape, size: ContextSize) -> int:
     """State of one layer: its part of the KV cache for every sequence, and its recurrent state."""
     cells = size.per_sequence
     if layer.sliding_window is not None:
-        cells = padded(min(cells, layer.sliding_window + size.ubatch))
+        cells = size.window_cells(layer.sliding_window)
     numerator, denominator = CACHE_TYPES[size.cache_type]
     elements = (layer.kv_elements_k + layer.kv_elements_v) * cells
     return size.sequences * (elements * numerator // denominator + layer.recurrent_bytes)

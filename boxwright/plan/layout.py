@@ -6,8 +6,10 @@ layers go to devices in order by the cumulated tensor split, the output counts a
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 from boxwright.shapes import LayerShape, ModelShape
@@ -18,6 +20,9 @@ HOST = -1
 @dataclass(frozen=True)
 class Layout:
     """A placement in numbers. `devices` GPUs; `gpu_layers` counts the output as one layer.
+
+    Layers that only draft (`ModelShape.spread_layers`) are counted like all others, though nothing
+    of them is loaded.
 
     `experts_on_host` are the layers whose routed experts stay in host RAM (`first_layers` names
     those of `--n-cpu-moe`), `split` the devices' shares (empty: equal ones). `experts_elsewhere`
@@ -32,15 +37,16 @@ class Layout:
     experts_elsewhere: tuple[tuple[int, int], ...] = ()
 
     def device_of(self, layer: int, layers: int) -> int:
-        """The device of a layer (the output is layer number `layers`), or HOST."""
+        """The device of a layer (the output is layer number `layers`), or HOST.
+
+        Computed with llama.cpp's single precision: a border may fall on a layer.
+        """
         first = max(layers + 1 - self.gpu_layers, 0)
         count = min(self.gpu_layers, layers + 1)
         if not self.devices or layer < first or not count:
             return HOST
-        shares = self.split or (1.0,) * self.devices
-        total = sum(shares)
-        borders = [share / total for share in accumulate(shares)]
-        return min(bisect_right(borders, (layer - first) / count), self.devices - 1)
+        place = _single((layer - first) / count)
+        return min(bisect_right(_borders(self.split, self.devices), place), self.devices - 1)
 
     def experts_device(self, layer: int, layers: int) -> int:
         """Where a layer's routed experts lie."""
@@ -48,13 +54,30 @@ class Layout:
             return HOST
         return dict(self.experts_elsewhere).get(layer, self.device_of(layer, layers))
 
+    @property
+    def overrides(self) -> bool:
+        """Whether any tensors are placed apart from their layer."""
+        return bool(self.experts_on_host or self.experts_elsewhere)
+
     def has_host_experts(self, shape: ModelShape) -> bool:
         """Whether routed experts of any layer lie in host RAM."""
-        count = len(shape.layers)
+        count = shape.spread_layers
         return any(
             layer.expert_bytes and self.experts_device(number, count) == HOST
             for number, layer in enumerate(shape.layers)
         )
+
+
+@lru_cache(maxsize=256)
+def _borders(split: tuple[float, ...], devices: int) -> list[float]:
+    shares = [_single(share) for share in split or (1.0,) * devices]
+    sums = list(accumulate(shares, lambda a, b: _single(a + b)))
+    return [_single(one / sums[-1]) for one in sums]
+
+
+def _single(value: float) -> float:
+    """The nearest number of single precision."""
+    return float(struct.unpack("f", struct.pack("f", value))[0])
 
 
 @dataclass(frozen=True)
@@ -71,7 +94,7 @@ def shares(shape: ModelShape, layout: Layout) -> dict[int, Share]:
 
     Token embeddings always stay on the host; where the output shares them, its device gets a copy.
     """
-    count = len(shape.layers)
+    count = shape.spread_layers
     weight_bytes = dict.fromkeys(range(HOST, layout.devices), 0)
     layers: dict[int, list[LayerShape]] = {device: [] for device in weight_bytes}
     for number, layer in enumerate(shape.layers):
@@ -97,4 +120,4 @@ def first_layers(count: int) -> frozenset[int]:
 
 def all_layers(shape: ModelShape) -> int:
     """`gpu_layers` of a model that lies on GPUs wholly."""
-    return len(shape.layers) + 1
+    return shape.spread_layers + 1

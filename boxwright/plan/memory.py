@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from boxwright.plan import scratch
 from boxwright.plan.cards import UsedCard
 from boxwright.plan.context import ContextSize, compressed_bytes, layer_bytes
+from boxwright.plan.graph import compute_bytes
 from boxwright.plan.layout import HOST, Layout, shares
 from boxwright.plan.results import DeviceMemory, HostMemory, MemoryPlan, Reserve
 from boxwright.shapes import ModelShape
@@ -32,13 +32,14 @@ def compute(
     """The memory of this layout on these cards (of known VRAM) and this host."""
     parts = shares(shape, layout)
     context = _context_bytes(shape, layout, size)
+    computed = compute_bytes(shape, layout, size)
     on_host = layout.has_host_experts(shape)
     devices = tuple(
         DeviceMemory(
             pci=card.gpu.pci,
             model_mib=_mib(parts[number].weight_bytes),
             context_mib=_mib(context[number]),
-            compute_mib=_mib(scratch.device_bytes(shape, layout, size, number)),
+            compute_mib=_mib(computed[number]),
             reserve=Reserve(
                 cuda_context_mib=CUDA_CONTEXT_MIB,
                 op_offload_mib=_op_offload_mib(shape, layout) if on_host and number == 0 else 0,
@@ -50,7 +51,7 @@ def compute(
     )
     host = HostMemory(
         model_mib=_mib(parts[HOST].weight_bytes),
-        compute_mib=_mib(scratch.host_bytes(shape, layout, size)),
+        compute_mib=_mib(computed[HOST]),
         cache_mib=max(cache_ram_mib, 0),
         reserve_mib=os_reserve_mib(host_total_mib),
         total_mib=host_total_mib,
@@ -67,7 +68,7 @@ def os_reserve_mib(total_mib: int) -> int:
 def _context_bytes(shape: ModelShape, layout: Layout, size: ContextSize) -> dict[int, int]:
     found = dict.fromkeys(range(HOST, layout.devices), 0)
     for number, layer in enumerate(shape.layers):
-        device = layout.device_of(number, len(shape.layers))
+        device = layout.device_of(number, shape.spread_layers)
         found[device] += layer_bytes(layer, size) + compressed_bytes(shape, number, size)
     return found
 
@@ -77,7 +78,7 @@ def _op_offload_mib(shape: ModelShape, layout: Layout) -> int:
     largest = max(
         layer.largest_expert_tensor_bytes
         for number, layer in enumerate(shape.layers)
-        if layout.experts_device(number, len(shape.layers)) == HOST
+        if layout.experts_device(number, shape.spread_layers) == HOST
     )
     return _mib(largest)
 

@@ -131,7 +131,7 @@ def _candidates(
     shape: ModelShape, wanted: Wanted, devices: int
 ) -> Iterator[tuple[Layout, str | int]]:
     """Layouts to try, fastest first, and what `--n-gpu-layers` is given for each."""
-    everything, layers = all_layers(shape), len(shape.layers)
+    everything, layers = all_layers(shape), shape.spread_layers
     if not devices:
         yield Layout(0, 0), 0
         return
@@ -182,7 +182,7 @@ def _balanced(
 
     Of experts in host RAM each layer is given that share, so that all cards become full together.
     """
-    count = len(shape.layers)
+    count = shape.spread_layers
     weights = [
         layer.dense_bytes
         + layer.shared_expert_bytes
@@ -190,5 +190,6 @@ def _balanced(
         + state(number)
         for number, layer in enumerate(shape.layers)
     ]
+    weights += [0] * (count - len(weights))  # layers that only draft are not loaded
     weights.append((shape.output_bytes or shape.embedding_bytes) + shape.other_bytes)
     return layers_per_device(weights[count + 1 - layout.gpu_layers :], memory)

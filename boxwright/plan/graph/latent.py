@@ -1,0 +1,95 @@
+"""Multi-head latent attention: keys and values as one low-rank row per token.
+
+Source: src/models/deepseek2.cpp, b11549. Files of today hold the absorbed projections (`attn_k_b`,
+`attn_v_b`) and cache the row itself; older ones unpack K and V.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from boxwright.plan.graph import ops
+from boxwright.plan.graph.net import Block, Net
+from boxwright.plan.graph.tensors import Tensor
+
+
+@dataclass(frozen=True)
+class Latent:
+    """`rank` elements of each cached row are content, `rope` carry the position."""
+
+    rank: int
+    rope: int
+    head_k: int
+    head_v: int
+
+
+def attention(net: Net, block: Block, x: Tensor, geometry: Latent) -> Tensor:
+    """One layer's attention."""
+    tokens, rank = x.ne[1], geometry.rank
+    if block.has("attn_q.weight"):
+        q = net.linear(x, block, "attn_q")
+    else:
+        q = net.norm(net.linear(x, block, "attn_q_a"), block, "attn_q_a_norm")
+        q = net.linear(q, block, "attn_q_b")
+    q = ops.reshape(q, geometry.head_k, block.heads, tokens)
+    joined = net.linear(x, block, "attn_kv_a_mqa")
+    content = ops.part(joined, rank, tokens)
+    rope = ops.heads_of(joined, geometry.rope, 1, tokens, joined.ne[0])
+    rope = ops.rope(rope, net.positions())
+    content = net.norm(content, block, "attn_kv_a_norm")
+    if block.has("attn_k_b.weight"):
+        return _absorbed(net, block, q, content, rope, geometry)
+    return _unpacked(net, block, q, content, rope, geometry)
+
+
+def _absorbed(
+    net: Net, block: Block, q: Tensor, content: Tensor, rope: Tensor, geometry: Latent
+) -> Tensor:
+    tokens, plain = q.ne[2], geometry.head_k - geometry.rope
+    q_plain = ops.view(q, (plain, block.heads, tokens, 1), q.nb)
+    q_rope = ops.view(q, (geometry.rope, block.heads, tokens, 1), q.nb)
+    q_rope = ops.rope(q_rope, net.positions())
+    weight_k = net.weight(block, "attn_k_b.weight")
+    weight_v = net.weight(block, "attn_v_b.weight")
+    assert weight_k is not None and weight_v is not None
+    absorbed = ops.multiply(weight_k, ops.permute(q_plain, 0, 2, 1, 3))
+    query = ops.concat(ops.permute(absorbed, 0, 2, 1, 3), q_rope, 0)
+    value = ops.reshape(content, geometry.rank, 1, tokens)
+    key = ops.concat(value, rope, 0)
+    for one in (query, value, key):
+        net.graph.expand(one)
+    cells, streams = net.batch.cells, net.batch.streams
+    cache = net.cache(block, block.cached_k, cells, net.batch.cache)
+    net.store(block, cache, key, "k")
+    k = ops.reshape(cache, block.cached_k, 1, cells, streams)
+    v = ops.view(k, (geometry.rank, 1, cells, streams), k.nb)
+    made = _through_values(net, query, k, v, weight_v, block)
+    return net.linear(made, block, "attn_output")
+
+
+def _through_values(
+    net: Net, q: Tensor, k: Tensor, v: Tensor, weight: Tensor, block: Block
+) -> Tensor:
+    streams = k.ne[3]
+    each = q.ne[2] // streams
+    q = ops.view(q, (*q.ne[:2], each, streams), (*q.nb[:3], q.nb[2] * each))
+    q, k, v = (ops.permute(one, 0, 2, 1, 3) for one in (q, k, v))
+    made = ops.attend(q, k, v, net.mask(block))
+    made = ops.multiply(weight, ops.permute(made, 0, 2, 1, 3))
+    made = ops.cont(ops.permute(made, 0, 2, 1, 3))
+    made = ops.reshape(made, made.ne[0] * made.ne[1], made.ne[2] * made.ne[3])
+    net.graph.expand(made)
+    return made
+
+
+def _unpacked(
+    net: Net, block: Block, q: Tensor, content: Tensor, rope: Tensor, geometry: Latent
+) -> Tensor:
+    tokens, plain = q.ne[2], geometry.head_k - geometry.rope
+    kv = net.linear(content, block, "attn_kv_b")
+    gap = plain + geometry.head_v
+    k_plain = ops.heads_of(kv, plain, block.heads, tokens, gap)
+    value = ops.cont(ops.heads_of(kv, geometry.head_v, block.heads, tokens, gap))
+    query = ops.rope(q, net.positions())
+    spread = ops.made((geometry.rope, block.heads, tokens, 1), rope)
+    return net.attention(block, query, ops.concat(k_plain, spread, 0), value)

@@ -1,0 +1,251 @@
+"""The parts that llama.cpp builds its models from: norms, projections, attention, feed-forward.
+
+Source: src/llama-graph.cpp, b11549. What a layer has is told by its tensors; a part that a model
+lacks is left out, as llama.cpp leaves out what is a null pointer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from boxwright.plan.graph import ops
+from boxwright.plan.graph.tensors import F16, F32, I32, I64, Graph, Kind, Shape, Tensor, shape
+
+
+@dataclass(frozen=True)
+class Dims:
+    """Dimensions of tensors by name, row length first."""
+
+    items: tuple[tuple[str, tuple[int, ...]], ...]
+    by_name: dict[str, tuple[int, ...]] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", dict(self.items))
+
+
+@dataclass(frozen=True)
+class Block:
+    """One layer: its tensors by name without the block's number, what it keeps, where it lies.
+
+    `device`, `experts` and `cache_device` are backends by number, the host last; a layer that
+    reads another one's cache (`keeps` false) reads it there. `window` is in tokens, None for full
+    attention; `ropes` tells whether its attention is rotary, `used` how many experts a token has.
+    """
+
+    dims: Dims
+    device: int
+    experts: int
+    heads: int
+    heads_kv: int
+    head_k: int
+    head_v: int
+    window: int | None
+    used: int
+    ropes: bool
+    cache_device: int
+    keeps: bool = True
+
+    def has(self, name: str) -> bool:
+        """Whether the layer has this tensor."""
+        return name in self.dims.by_name
+
+    @property
+    def cached_k(self) -> int:
+        """Elements of K that a token takes."""
+        return self.heads_kv * self.head_k
+
+    @property
+    def cached_v(self) -> int:
+        """Elements of V that a token takes."""
+        return self.heads_kv * self.head_v
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is computed at once: `cells` are the cache's rows per stream, `window_cells` those of
+    layers with a sliding window."""
+
+    tokens: int
+    outputs: int
+    sequences: int
+    streams: int
+    cells: int
+    window_cells: int
+    cache: Kind
+
+    @property
+    def each(self) -> int:
+        """Tokens of one sequence."""
+        return self.tokens // self.sequences
+
+
+@dataclass
+class Net:
+    """A graph in the making, with the inputs that several layers share."""
+
+    batch: Batch
+    outside: Dims
+    host: int
+    output_device: int
+    slides: bool = False
+    graph: Graph = field(default_factory=Graph)
+    inputs: dict[str, Tensor] = field(default_factory=dict)
+    weights: dict[tuple[int, str], Tensor] = field(default_factory=dict)
+    layer: int = -1
+
+    def input(self, name: str, ne: Shape, kind: Kind = F32) -> Tensor:
+        """An input that the host fills; made once, by name."""
+        if name not in self.inputs:
+            made = Tensor(ne, kind)
+            made.input = True
+            self.inputs[name] = made
+        return self.inputs[name]
+
+    def positions(self) -> Tensor:
+        """Where each token stands."""
+        return self.input("positions", shape(self.batch.tokens), I32)
+
+    def weight(self, block: Block | None, name: str) -> Tensor | None:
+        """A weight in the memory of its layer's device (None: outside the layers)."""
+        dims = (self.outside if block is None else block.dims).by_name
+        if name not in dims:
+            return None
+        key = (-1 if block is None else self.layer, name)
+        if key not in self.weights:
+            made = Tensor(shape(*dims[name]), F32)
+            made.weight = True
+            if block is None:
+                made.home = self.output_device
+            else:
+                made.home = block.experts if "_exps" in name else block.device
+            self.weights[key] = made
+        return self.weights[key]
+
+    def cache(self, block: Block, elements: int, rows: int, kind: Kind) -> Tensor:
+        """A layer's part of a cache, in the memory of its device."""
+        made = Tensor((elements, rows, self.batch.streams, 1), kind)
+        made.home = block.cache_device
+        return made
+
+    def norm(self, x: Tensor, block: Block | None, name: str, centred: bool = False) -> Tensor:
+        """A norm with its weight and bias; `centred` is the older one, which subtracts the mean.
+
+        llama.cpp holds it to its layer's device (`graph_get_cb`), but forgets that when it only
+        measures (`ggml_backend_sched_reserve_size` resets what was set).
+        """
+        weight = self.weight(block, f"{name}.weight")
+        bias = self.weight(block, f"{name}.bias")
+        made = ops.apart(x) if centred else ops.over(x)
+        if weight is not None:
+            made = ops.over(made, weight)
+        return ops.over(made, bias) if bias is not None else made
+
+    def linear(self, x: Tensor, block: Block | None, name: str) -> Tensor:
+        """A projection with its bias."""
+        weight = self.weight(block, f"{name}.weight")
+        assert weight is not None, name
+        made = ops.multiply(weight, x)
+        scale = self.weight(block, f"{name}.scale")
+        if scale is not None:
+            made = ops.over(made, scale)
+        bias = self.weight(block, f"{name}.bias")
+        return ops.over(made, bias) if bias is not None else made
+
+    def feed_forward(self, x: Tensor, block: Block, suffix: str = "") -> Tensor:
+        """`build_ffn`: gated where there is a gate, or where `up` holds both halves."""
+        up = self.linear(x, block, f"ffn_up{suffix}") if block.has(f"ffn_up{suffix}.weight") else x
+        down = block.dims.by_name[f"ffn_down{suffix}.weight"]
+        if block.has(f"ffn_gate{suffix}.weight"):
+            middle = ops.glu(self.linear(x, block, f"ffn_gate{suffix}"), up)
+        elif up.ne[0] == 2 * down[0]:
+            middle = ops.glu(up)
+        else:
+            middle = ops.over(up)
+        return self.linear(middle, block, f"ffn_down{suffix}")
+
+    def rotation(self, block: Block, part: str, size: int) -> Tensor | None:
+        """The Hadamard matrix by which quantised caches are rotated (llama-kv-cache.cpp)."""
+        if self.batch.cache.elements == 1 or size % 64:
+            return None
+        side = 64
+        while part == "k" and size % (2 * side) == 0:
+            side *= 2
+        window = "" if block.window is None else "window"
+        return self.input(f"rotation {part} {window}", shape(side, side))
+
+    def rotated(self, x: Tensor, rotation: Tensor | None) -> Tensor:
+        """`llama_mul_mat_hadamard`."""
+        if rotation is None:
+            return x
+        side = rotation.ne[0]
+        count = x.elements // side
+        flat = ops.reshape(x, side, count) if x.contiguous else ops.cont(x, side, count)
+        return ops.reshape(ops.multiply(rotation, flat), *x.ne)
+
+    def cells(self, block: Block) -> int:
+        """Rows of this layer's cache."""
+        return self.batch.cells if block.window is None else self.batch.window_cells
+
+    def mask(self, block: Block) -> Tensor:
+        """Who sees whom, F16 as flash attention needs it."""
+        batch, cells = self.batch, self.cells(block)
+        name = "mask" if block.window is None else "mask window"
+        return self.input(name, (cells, batch.tokens // batch.streams, 1, batch.streams), F16)
+
+    def store(self, block: Block, cache: Tensor, x: Tensor, part: str) -> None:
+        """Write the batch's rows into a cache."""
+        ids = self.input(f"ids {part} {block.window is None}", shape(self.batch.tokens), I64)
+        flat = ops.view(
+            x,
+            shape(x.ne[0] * x.ne[1], x.ne[2]),
+            (x.nb[0], x.nb[2], x.nb[2] * x.ne[2], x.nb[2] * x.ne[2]),
+        )
+        target = cache
+        if self.batch.streams > 1:
+            target = ops.reshape(cache, cache.ne[0], cache.ne[1] * cache.ne[2])
+        self.graph.expand(ops.set_rows(target, flat, ids))
+
+    def attention(
+        self,
+        block: Block,
+        q: Tensor,
+        k: Tensor | None,
+        v: Tensor | None,
+        project: bool = True,
+        sinks: Tensor | None = None,
+    ) -> Tensor:
+        """`build_attn` with a cache of K and V; without k it reads what another layer keeps."""
+        turn_k = self.rotation(block, "k", block.head_k)
+        turn_v = self.rotation(block, "v", block.head_v)
+        q = self.rotated(q, turn_k)
+        k = self.rotated(k, turn_k) if k is not None else None
+        v = self.rotated(v, turn_v) if v is not None else None
+        order = (q, k, v) if self.slides else (q, v, k)
+        for one in order:
+            if one is not None:
+                self.graph.expand(one)
+        cells, kind = self.cells(block), self.batch.cache
+        k_cache = self.cache(block, block.cached_k, cells, kind)
+        v_cache = self.cache(block, block.cached_v, cells, kind)
+        if k is not None and v is not None:
+            self.store(block, k_cache, k, "k")
+            self.store(block, v_cache, v, "v")
+        streams = self.batch.streams
+        k_view = ops.reshape(k_cache, block.head_k, block.heads_kv, cells, streams)
+        v_view = ops.reshape(v_cache, block.head_v, block.heads_kv, cells, streams)
+        made = self.attended(q, k_view, v_view, self.mask(block), sinks)
+        made = self.rotated(made, turn_v)
+        return self.linear(made, block, "attn_output") if project else made
+
+    def attended(
+        self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, sinks: Tensor | None = None
+    ) -> Tensor:
+        """`build_attn_mha` with flash attention; heads side by side in each row."""
+        streams = k.ne[3]
+        each = q.ne[2] // streams
+        q = ops.view(q, (*q.ne[:2], each, streams), (*q.nb[:3], q.nb[2] * each))
+        q, k, v = (ops.permute(one, 0, 2, 1, 3) for one in (q, k, v))
+        made = ops.attend(q, ops.half(k), ops.half(v), mask, sinks)
+        made = ops.reshape(made, made.ne[0] * made.ne[1], made.ne[2] * made.ne[3])
+        self.graph.expand(made)
+        return made

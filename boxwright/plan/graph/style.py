@@ -1,0 +1,157 @@
+"""What an architecture's graph does that its tensors do not tell.
+
+Data read from `build_arch_graph` of each architecture (src/models/*.cpp, b11549). One that is not
+named here is built as most are: norm, attention, sum, norm, feed-forward, sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from boxwright.plan.graph.experts import Routing
+from boxwright.plan.graph.latent import Latent
+from boxwright.plan.graph.metadata import Metadata
+from boxwright.plan.graph.net import Block
+from boxwright.plan.graph.recurrent import Recurrence
+
+# norms that subtract the mean (LLM_NORM) take memory of their own
+CENTRED = frozenset(
+    {
+        "bloom", "codeshell", "cohere2", "cohere2moe", "command-r", "dbrx", "falcon", "gpt2",
+        "gptneox", "jais", "jais2", "mpt", "nemotron", "olmo", "orion", "phi2", "stablelm",
+        "starcoder", "starcoder2",
+    }
+)  # fmt: skip
+PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "phi2", "plamo"})
+# one part per layer: a recurrence, attention or feed-forward
+ONE_PART = frozenset({"nemotron_h", "nemotron_h_moe"})
+# q and k are normed over all heads before they are cut into heads
+FLAT_NORMS = frozenset({"minimax-m2", "olmo2", "olmoe"})
+# the query's projection brings a gate for the output
+GATED_QUERY = frozenset({"qwen35", "qwen35moe", "qwen3next"})
+GATE_FIRST = frozenset({"qwen35", "qwen35moe"})
+NO_ROPE = frozenset({"nemotron_h", "nemotron_h_moe", "jamba"})
+ROPE_IN_WINDOWS_ONLY = frozenset({"cohere2", "cohere2moe", "exaone4"})
+EMBEDDINGS_SCALED = frozenset({"gemma3", "gemma3n", "gemma4"})
+EMBEDDINGS_MULTIPLIED = frozenset({"gemma", "gemma2", "grok", "minicpm"})
+# architectures whose queries are scaled apart from attention
+QUERY_SCALED = frozenset({"gemma", "gemma2", "gemma3", "phi2", "phi3", "phimoe"})
+# sums in which what came in stands first: before the feed-forward part, and after it
+BEFORE_FIRST = frozenset({"jamba", "lfm2", "lfm2moe", "openelm"})
+INSIDE_FIRST = frozenset({"jamba", "phi3", "phimoe"})
+# the last hidden state is kept beside its norm for drafting (t_h_nextn)
+HIDDEN_KEPT = frozenset({"gpt-oss", "mimo2", "step35"})
+# batches of tokens and embeddings mixed (llm_arch_supports_mixed_batch)
+NOT_MIXED = frozenset(
+    {"cogvlm", "deepseek4", "dflash", "eagle3", "gemma4-assistant", "granite_switch"}
+)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one model is put together; see the tables above."""
+
+    centred: bool = False
+    parallel: bool = False
+    one_part: bool = False
+    flat_norms: bool = False
+    gated_query: bool = False
+    gate_first: bool = False
+    expand_norm: bool = False
+    normed_values: bool = False
+    embeddings_scaled: bool = False
+    embeddings_multiplied: bool = False
+    mixed_batches: bool = True
+    residual_scaled: bool = False
+    before_first: bool = False
+    inside_first: bool = False
+    hidden_kept: bool = False
+    query_scaled: bool = False
+    rope: bool = True
+    rope_in_windows_only: bool = False
+    no_rope_step: int = 0
+    scaled_without_rope: bool = False
+    routing: Routing = field(default_factory=Routing)
+    recurrence: Recurrence | None = None
+    latent: Latent | None = None
+
+    def ropes(self, layer: int, window: int | None) -> bool:
+        """Whether this layer's attention is rotary."""
+        if self.rope_in_windows_only:
+            return window is not None
+        if self.no_rope_step:
+            return (layer + 1) % self.no_rope_step != 0
+        return self.rope
+
+    def scales_query(self, block: Block) -> bool:
+        """Whether queries are multiplied before attention."""
+        return self.query_scaled or (self.scaled_without_rope and not block.ropes)
+
+
+def style_of(architecture: str, metadata: Metadata) -> Style:
+    """The style of a model of this architecture."""
+    number = metadata.number
+    llama4 = architecture == "llama4"
+    granite = architecture.startswith("granite")
+    return Style(
+        centred=architecture in CENTRED,
+        parallel=architecture in PARALLEL,
+        one_part=architecture in ONE_PART,
+        flat_norms=architecture in FLAT_NORMS,
+        gated_query=architecture in GATED_QUERY,
+        gate_first=architecture in GATE_FIRST,
+        expand_norm=architecture in GATED_QUERY,
+        normed_values=architecture == "gemma4",
+        embeddings_scaled=architecture in EMBEDDINGS_SCALED,
+        embeddings_multiplied=architecture in EMBEDDINGS_MULTIPLIED or granite,
+        mixed_batches=architecture not in NOT_MIXED,
+        residual_scaled=granite and number("residual_scale") != 0,
+        before_first=architecture in BEFORE_FIRST,
+        inside_first=architecture in INSIDE_FIRST,
+        hidden_kept=architecture in HIDDEN_KEPT,
+        query_scaled=architecture in QUERY_SCALED,
+        rope=architecture not in NO_ROPE and bool(number("rope.scaling.finetuned", 1)),
+        rope_in_windows_only=architecture in ROPE_IN_WINDOWS_ONLY,
+        no_rope_step=4 if architecture in ("llama4", "smollm3", "afmoe") else 0,
+        scaled_without_rope=llama4,
+        routing=_routing(architecture, metadata),
+        recurrence=_recurrence(metadata),
+        latent=_latent(metadata),
+    )
+
+
+def _routing(architecture: str, metadata: Metadata) -> Routing:
+    return Routing(
+        groups=metadata.at("expert_group_count"),
+        groups_used=metadata.at("expert_group_used_count"),
+        normed=architecture not in ("gpt-oss", "llama4", "qwen2moe", "olmoe"),
+        scaled=metadata.number("expert_weights_scale") not in (0, 1),
+        softmax_last=architecture == "gpt-oss",
+        scaled_first=architecture == "llama4",
+    )
+
+
+def _recurrence(metadata: Metadata) -> Recurrence | None:
+    if cached := metadata.at("shortconv.l_cache"):
+        return Recurrence(cached, 0, 0, 0, 1)
+    if not metadata.at("ssm.conv_kernel"):
+        return None
+    return Recurrence(
+        convolution=metadata.at("ssm.conv_kernel"),
+        inner=metadata.at("ssm.inner_size"),
+        state=metadata.at("ssm.state_size"),
+        groups=metadata.at("ssm.group_count"),
+        heads=metadata.at("ssm.time_step_rank") or 1,
+    )
+
+
+def _latent(metadata: Metadata) -> Latent | None:
+    rank = metadata.at("attention.kv_lora_rank")
+    if not rank:
+        return None
+    return Latent(
+        rank=rank,
+        rope=metadata.at("rope.dimension_count"),
+        head_k=metadata.at("attention.key_length_mla") or metadata.at("attention.key_length"),
+        head_v=metadata.at("attention.value_length_mla") or metadata.at("attention.value_length"),
+    )
