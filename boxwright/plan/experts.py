@@ -40,7 +40,7 @@ def filled(base: Layout, shape: ModelShape, measure: Measure) -> Layout:
 
 def host_expert_bytes(layout: Layout, shape: ModelShape) -> int:
     """Bytes of routed experts that stay in host RAM."""
-    count = len(shape.layers)
+    count = shape.spread_layers
     return sum(
         layer.expert_bytes
         for number, layer in enumerate(shape.layers)
@@ -71,10 +71,10 @@ def _fits(memory: MemoryPlan) -> bool:
 
 def _own_layers(layout: Layout, shape: ModelShape, device: int) -> list[int]:
     """Layers of a device with experts in host RAM, the last one first."""
-    count = len(shape.layers)
+    count = shape.spread_layers
     return [
         number
-        for number in range(count - 1, -1, -1)
+        for number in range(len(shape.layers) - 1, -1, -1)
         if number in layout.experts_on_host
         and shape.layers[number].expert_bytes
         and layout.device_of(number, count) == device
@@ -108,7 +108,7 @@ def _with_one_less(
 ) -> Layout | None:
     """The layout without the experts that came last to a card that is too full; None if none can
     go."""
-    count = len(shape.layers)
+    count = shape.spread_layers
     for number, device in enumerate(memory.devices):
         if device.need_mib <= device.total_mib:
             continue

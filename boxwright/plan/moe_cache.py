@@ -19,7 +19,7 @@ def added(memory: MemoryPlan, layout: Layout, shape: ModelShape, mib: int | None
     count = len(shape.layers)
     own = [0] * layout.devices
     for number in range(count):
-        device = layout.device_of(number, count)
+        device = layout.device_of(number, shape.spread_layers)
         if device >= 0:
             own[device] += 1
     devices = tuple(
