@@ -19,6 +19,7 @@ class ReleaseStamp:
     """`boxwright.json` of a release; `assets` are (name, sha256) in unpacking order.
 
     `flags` are those that its own `llama-server --help` lists; `cuda` is None for a CPU build.
+    `pack` names what it was compiled of and for; None where upstream's files were taken.
     """
 
     release: str
@@ -26,6 +27,7 @@ class ReleaseStamp:
     cuda: str | None
     assets: tuple[tuple[str, str], ...]
     flags: frozenset[str]
+    pack: str | None = None
 
     @field_validator("assets", mode="before")
     @classmethod

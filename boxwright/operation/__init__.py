@@ -1,6 +1,9 @@
 """What roles share: the operation decorator, refusal, plan of this host, lock, reboot, transfer."""
 
 from boxwright.operation.ask import Ask
+from boxwright.operation.carry import Collect, Upload
+from boxwright.operation.components import component_stanzas
+from boxwright.operation.dnf_repositories import enable_repositories
 from boxwright.operation.files import absent, rendered, written_private
 from boxwright.operation.hub_file import UNREACHABLE_CURE, hub_file_url, hub_headers
 from boxwright.operation.lock import take_lock
@@ -8,8 +11,10 @@ from boxwright.operation.manager import Manager, Package, quoted
 from boxwright.operation.nvidia import (
     nvidia_fingerprint,
     nvidia_key_urls,
+    nvidia_redist_url,
     nvidia_repository_url,
 )
+from boxwright.operation.nvidia_key import have_nvidia_key
 from boxwright.operation.options import Endpoints, endpoints_for_host, option
 from boxwright.operation.packages import (
     available_packages,
@@ -18,6 +23,7 @@ from boxwright.operation.packages import (
     manager_of_host,
     update_lists,
 )
+from boxwright.operation.packs import Pack, drop_pack, keep_pack, kept_pack, pack_part
 from boxwright.operation.planning import (
     SILENT,
     is_silent,
@@ -25,11 +31,12 @@ from boxwright.operation.planning import (
     model_for_host,
     plan_for_host,
     release_assets,
+    source_tree,
     wanted_for_host,
 )
 from boxwright.operation.reboot import reboot_into_new_boot
 from boxwright.operation.rpmfusion import rpmfusion_releases
-from boxwright.operation.space import no_room
+from boxwright.operation.space import BUILDS, no_room, room_for_build
 from boxwright.operation.step import Commands, RefusalCommand, attempt, noop, operation, refuse
 from boxwright.operation.transfer import (
     Download,
@@ -43,29 +50,39 @@ from boxwright.operation.transfer import (
 from boxwright.operation.write import write_whole
 
 __all__ = [
+    "BUILDS",
     "SILENT",
     "UNREACHABLE_CURE",
     "Ask",
+    "Collect",
     "Commands",
     "Download",
     "Endpoints",
     "Manager",
+    "Pack",
     "Package",
     "RefusalCommand",
+    "Upload",
     "absent",
     "attempt",
     "available_packages",
+    "component_stanzas",
     "curl_options",
     "curl_proxy_options",
     "curl_quoted",
+    "drop_pack",
+    "enable_repositories",
     "endpoints_for_host",
     "fetch",
     "hashing_timeout_s",
+    "have_nvidia_key",
     "hub_file_url",
     "hub_headers",
     "install_packages",
     "installed_packages",
     "is_silent",
+    "keep_pack",
+    "kept_pack",
     "machine_of_host",
     "manager_of_host",
     "model_for_host",
@@ -73,17 +90,21 @@ __all__ = [
     "noop",
     "nvidia_fingerprint",
     "nvidia_key_urls",
+    "nvidia_redist_url",
     "nvidia_repository_url",
     "operation",
     "option",
+    "pack_part",
     "plan_for_host",
     "quoted",
     "reboot_into_new_boot",
     "refuse",
     "release_assets",
     "rendered",
+    "room_for_build",
     "rpmfusion_releases",
     "size_text",
+    "source_tree",
     "take_lock",
     "update_lists",
     "wanted_for_host",

@@ -16,10 +16,13 @@ from boxwright.operation.write import write_whole
 TEMPLATES = "templates"  # in the checkout, from where pyinfra is run
 
 
-def rendered(dest: str, mode: str = "644", **data: Any) -> Commands:
-    """Bring `dest` to what `templates/<dest>.j2` says with these data, owned by root."""
+def rendered(dest: str, mode: str = "644", *, template: str | None = None, **data: Any) -> Commands:
+    """Bring `dest` to what `templates/<dest>.j2` says with these data, owned by root.
+
+    `template` names the path of a file that is written alike.
+    """
     yield from files.template._inner(
-        src=f"{TEMPLATES}{dest}.j2", dest=dest, user="root", group="root", mode=mode,
+        src=f"{TEMPLATES}{template or dest}.j2", dest=dest, user="root", group="root", mode=mode,
         jinja_env_kwargs=WHITESPACE, **data,
     )  # fmt: skip
 

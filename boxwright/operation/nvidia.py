@@ -9,6 +9,7 @@ from boxwright.operation.options import option
 from boxwright.plan.results import Refusal
 
 REPOSITORY_URL = "https://developer.download.nvidia.com/compute/cuda/repos"
+REDIST_URL = "https://developer.download.nvidia.com/compute/cuda/redist"
 # Sources: reference/nvidia.md, sections 3 and 3.1; fedora44's key is the one that NVIDIA's own file
 # for that repository names. Of newer keys only the end is published, in their file name; who knows
 # the whole fingerprint sets it.
@@ -16,6 +17,7 @@ OLD_DEB_KEY = "EB693B3035CD5710E231E123A4B469963BF863CC"
 OLD_RPM_KEY = "610C7B14E068A878070DA4E99CD0A493D42D0685"
 FINGERPRINTS = {
     "debian13": "8793F200",
+    "ubuntu2604": "8793F200",
     "debian12": OLD_DEB_KEY,
     "ubuntu2204": OLD_DEB_KEY,
     "ubuntu2404": OLD_DEB_KEY,
@@ -24,11 +26,21 @@ FINGERPRINTS = {
     "fedora44": "73CD9B30",
 }
 KEY_ID_DIGITS = 8
+# the file that makes a repository a source of packages for the driver, by package manager
+SOURCES = {
+    "apt": "/etc/apt/sources.list.d/boxwright-nvidia.sources",
+    "dnf": "/etc/yum.repos.d/boxwright-nvidia.repo",
+}
 
 
 def nvidia_repository_url() -> str:
     """Where NVIDIA's repositories are, or a mirror of them, without a closing slash."""
     return str(option("driver_nvidia_repository_url", REPOSITORY_URL)).rstrip("/")
+
+
+def nvidia_redist_url() -> str:
+    """Where NVIDIA's toolkits lie as tarballs, or a mirror of it, without a closing slash."""
+    return str(option("runtime_cuda_redist_url", REDIST_URL)).rstrip("/")
 
 
 def nvidia_fingerprint(repository: str) -> str | Refusal:

@@ -13,7 +13,7 @@ from boxwright import catalog, facts, plan, supply
 from boxwright.machine import Machine
 from boxwright.operation.options import endpoints_for_host, option
 from boxwright.operation.recent import recently
-from boxwright.plan.results import Plan, Refusal, RuntimePlan
+from boxwright.plan.results import Plan, Refusal, RuntimePlan, SourceBuild
 from boxwright.plan.wanted import Wanted, WantedError, wanted_from
 
 
@@ -93,3 +93,9 @@ def release_assets(runtime: RuntimePlan) -> tuple[supply.ReleaseAsset, ...] | Re
     if isinstance(found, supply.Failure):
         return Refusal(found.reason, found.cure)
     return found
+
+
+def source_tree(source: SourceBuild) -> str | Refusal:
+    """Where the packed tree of a build from source is; asked once per run."""
+    found = supply.source_tree(source.repository, source.ref, endpoints_for_host())
+    return Refusal(found.reason, found.cure) if isinstance(found, supply.Failure) else found

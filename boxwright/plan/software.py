@@ -61,12 +61,13 @@ class ToolkitPlan:
     "nvidia-repository" (packages of NVIDIA's `repository` "debian12") or "redistributable"
     (`tarballs`, unpacked into `root`). With `system_headers` its include directory has to be a
     system one (`-isystem`), since this glibc declares functions that its headers declare otherwise
-    (reference/nvidia.md, 3.8).
+    (reference/nvidia.md, 3.8). `room_mib` is what it takes on the disk, packed files included.
     """
 
     version: str
     source: str
     root: str
+    room_mib: int
     packages: tuple[str, ...] = ()
     repository: str | None = None
     components: tuple[str, ...] = ()
@@ -81,8 +82,8 @@ class SourceBuild:
     `packages` are the compilers and tools, which need what `prerequisites` bring and `enable`
     switches on first; `host_compiler` is the C++ compiler for CUDA ("g++-13") or None for the
     system's own; `cmake` are options after `cmake -S … -B …`; `toolkit` None is a CPU build.
-    `jobs` are compiled at once, `room_mib` is what all of it takes on the disk. `pack` names the
-    packed result: hosts whose plans name the same one share it.
+    `jobs` are compiled at once; `room_mib` is what that takes on the disk, `release_mib` what comes
+    of it. `pack` names the packed result: hosts whose plans name the same one share it.
     """
 
     repository: str
@@ -92,6 +93,7 @@ class SourceBuild:
     pack: str
     jobs: int
     room_mib: int
+    release_mib: int
     toolkit: ToolkitPlan | None = None
     host_compiler: str | None = None
     prerequisites: tuple[str, ...] = ()

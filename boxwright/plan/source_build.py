@@ -17,8 +17,8 @@ from boxwright.plan.versions import spelled
 from boxwright.plan.wanted import Wanted
 
 UPSTREAM = "ggml-org/llama.cpp"
-BUILD_ROOM_MIB = 2048  # tree, objects of the processor's variants, the pack and what it unpacks to
-CUDA_BUILD_ROOM_MIB = 6144  # the same with CUDA's objects, and its libraries in the pack
+BUILD_ROOM_MIB, CUDA_BUILD_ROOM_MIB = 2048, 6144  # tree, objects, ccache, and the packed result
+RELEASE_MIB, CUDA_RELEASE_MIB = 256, 1536  # with cuBLAS beside it
 JOB_MIB = 2048  # what one compiler takes at most: the templates of FlashAttention
 # Nothing here asks the network, or the processor that happens to compile.
 CMAKE = (
@@ -89,7 +89,8 @@ def decide(
             cmake=(*CMAKE, f"-DLLAMA_BUILD_NUMBER={build[1:]}", *_cuda_options(chosen)),
             pack=f"{tree}-{label}-glibc{target.glibc}-{target.arch}",
             jobs=jobs(machine),
-            room_mib=(CUDA_BUILD_ROOM_MIB + chosen.room_mib) if chosen else BUILD_ROOM_MIB,
+            room_mib=CUDA_BUILD_ROOM_MIB if chosen else BUILD_ROOM_MIB,
+            release_mib=CUDA_RELEASE_MIB if chosen else RELEASE_MIB,
             toolkit=chosen.plan if chosen else None,
             host_compiler=chosen.compiler.command if chosen and chosen.compiler else None,
             prerequisites=host.prerequisites,
@@ -100,7 +101,8 @@ def decide(
 
 def jobs(machine: Machine) -> int:
     """How many files are compiled at once: one per physical core, if the RAM holds so many."""
-    return max(1, min(machine.cpu.cores, machine.memory.total_mib // JOB_MIB))
+    free_mib = machine.memory.available_mib
+    return max(1, min(machine.cpu.cores, free_mib // JOB_MIB))
 
 
 def _cuda_options(chosen: Choice | None) -> tuple[str, ...]:

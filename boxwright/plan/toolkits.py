@@ -26,7 +26,6 @@ class Choice:
     plan: ToolkitPlan
     architectures: tuple[str, ...]
     compiler: Compiler | None
-    room_mib: int
 
 
 def choose(
@@ -46,7 +45,6 @@ def choose(
                 plan=_plan(offer, toolkit, catalog, target.glibc),
                 architectures=architectures_of(target.cards),
                 compiler=compiler,
-                room_mib=offer.room_mib,
             )
         obstacles.append(f"CUDA {offer.version} ({offer.source}): {obstacle}")
     return tuple(obstacles)
@@ -101,6 +99,7 @@ def _plan(offer: ToolkitOffer, toolkit: Toolkit, catalog: Catalog, glibc: str) -
         version=offer.version,
         source=offer.source,
         root=offer.root,
+        room_mib=offer.room_mib,
         packages=tuple(name.format(dashed=dashed) for name in offer.packages),
         repository=offer.repository,
         components=offer.components,

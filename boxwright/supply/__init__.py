@@ -7,19 +7,28 @@ from collections.abc import Sequence
 from boxwright.plan.known import ModelChoice
 from boxwright.supply.models import find_model
 from boxwright.supply.once import forget, once
+from boxwright.supply.packs import Pack, drop_pack, find_pack, keep_pack, pack_part, packs_directory
 from boxwright.supply.releases import find_assets
 from boxwright.supply.results import Endpoints, Failure, ReleaseAsset, ResolvedModel
+from boxwright.supply.sources import find_source
 from boxwright.supply.stamps import model_from_stamp
 
 __all__ = [
     "Endpoints",
     "Failure",
+    "Pack",
     "ReleaseAsset",
     "ResolvedModel",
+    "drop_pack",
+    "find_pack",
     "forget",
+    "keep_pack",
     "model_from_hub",
     "model_from_stamp",
+    "pack_part",
+    "packs_directory",
     "release_assets",
+    "source_tree",
 ]
 
 
@@ -39,6 +48,12 @@ def release_assets(
     """Where the named files of a release are, with sizes and sha256, in the order of `names`."""
     key = ("release", build, tuple(names), _where(endpoints))
     return once(key, lambda: find_assets(build, names, endpoints))
+
+
+def source_tree(repository: str, ref: str, endpoints: Endpoints) -> str | Failure:
+    """The URL of a packed source tree (a tag, branch or commit of OWNER/NAME) that is there."""
+    key = ("source", repository, ref, _where(endpoints))
+    return once(key, lambda: find_source(repository, ref, endpoints))
 
 
 def _where(endpoints: Endpoints) -> tuple[str | None, ...]:

@@ -52,6 +52,7 @@ driver_nvidia_repository_url = "https://developer.download.nvidia.com/compute/cu
 # fingerprint of each repository's key, or its last 8 digits or more; entries add to these
 driver_nvidia_fingerprints = {
     "debian13": "8793F200",
+    "ubuntu2604": "8793F200",
     "debian12": "EB693B3035CD5710E231E123A4B469963BF863CC",
     "ubuntu2204": "EB693B3035CD5710E231E123A4B469963BF863CC",
     "ubuntu2404": "EB693B3035CD5710E231E123A4B469963BF863CC",
@@ -98,6 +99,15 @@ runtime_release_api_url = "https://api.github.com"
 
 # how many releases stay on the disk, the current one included; at least 1
 runtime_keep = 2
+
+# how long a run waits for a build, in seconds; the build itself goes on, and the next run waits
+runtime_build_timeout_s = 6 * 3600
+
+# directory here for compiled releases, so that hosts alike compile once; None: in the user's cache
+runtime_packs_directory = None
+
+# where NVIDIA's CUDA toolkits lie as tarballs, or a mirror of it
+runtime_cuda_redist_url = "https://developer.download.nvidia.com/compute/cuda/redist"
 
 # -- tuning ------------------------------------------------------------------------------------
 

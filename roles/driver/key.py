@@ -1,68 +1,14 @@
-"""The key of NVIDIA's repository: fetched, its fingerprint checked, then shown to apt or dnf."""
+"""The key of NVIDIA's repository, for a driver that comes from there."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from pathlib import PurePosixPath
-
-from pyinfra.api import FactBase, QuoteString, StringCommand
-from pyinfra.api.command import PyinfraCommand
-from pyinfra.context import host
-
-from boxwright.operation import (
-    Ask,
-    Commands,
-    curl_options,
-    endpoints_for_host,
-    install_packages,
-    noop,
-    nvidia_fingerprint,
-    nvidia_key_urls,
-    operation,
-    refuse,
-)
-from boxwright.plan.results import Refusal
+from boxwright.operation import Commands, have_nvidia_key, noop, operation, refuse
 from roles.driver.planned import NVIDIA_REPOSITORY, planned_driver
 
 KEYS = {
     "apt": "/etc/apt/keyrings/boxwright-nvidia.asc",
     "dnf": "/etc/pki/rpm-gpg/RPM-GPG-KEY-boxwright-nvidia",
 }
-GPG = {"apt": "gpg", "dnf": "gnupg2"}
-
-
-class KeyFingerprints(FactBase[tuple[str, ...]]):
-    """Fingerprints of the primary keys in a key file; empty if it or gpg is not there."""
-
-    @staticmethod
-    def default() -> tuple[str, ...]:
-        """No key."""
-        return ()
-
-    def command(self, path: str) -> StringCommand:
-        """gpg's listing, with a home of its own so that root's stays as it is."""
-        file = QuoteString(path)
-        return StringCommand(
-            "if test -s", file, "&& command -v gpg >/dev/null; then home=$(mktemp -d) &&",
-            'gpg --homedir "$home" --batch --quiet --show-keys --with-colons', file,
-            '2>/dev/null; rm -rf "$home"; fi',
-        )  # fmt: skip
-
-    def process(self, output: list[str]) -> tuple[str, ...]:
-        """The `fpr` record that follows each `pub` record; those of subkeys are left out."""
-        found: list[str] = []
-        primary = False
-        for record in (line.split(":") for line in output):
-            if record[0] in ("pub", "sub"):
-                primary = record[0] == "pub"
-            elif record[0] == "fpr" and primary and len(record) > 9:
-                found.append(record[9].upper())
-        return tuple(found)
-
-
-def trusted(found: Sequence[str], fingerprint: str) -> bool:
-    """Whether a key file holds this key and no other, since all in it would be trusted."""
-    return len(found) == 1 and found[0].endswith(fingerprint)
 
 
 @operation
@@ -74,52 +20,6 @@ def trust_key() -> Commands:
     if driver.source != NVIDIA_REPOSITORY or driver.repository is None:
         noop("the driver does not come from NVIDIA's repository")
         return
-    fingerprint = nvidia_fingerprint(driver.repository)
-    if isinstance(fingerprint, Refusal):
-        yield from refuse(fingerprint)
-        return
-    path = KEYS[driver.manager]
-    there = host.get_fact(KeyFingerprints, path=path)
-    if trusted(there, fingerprint):
-        noop("the key is there")
-        return
-    yield from install_packages((GPG[driver.manager],))
-    failed = yield from _fetch_key(driver.repository, fingerprint, path)
+    failed = yield from have_nvidia_key(driver.repository, KEYS[driver.manager])
     if failed is not None:
         yield from refuse(failed)
-
-
-def _fetch_key(
-    repository: str, fingerprint: str, path: str
-) -> Generator[PyinfraCommand, None, Refusal | None]:
-    part = f"{path}.part"
-    urls = nvidia_key_urls(repository, fingerprint)
-    said = "no answer"
-    for url in urls:
-        ask = Ask(
-            f"umask 022 && mkdir -p {PurePosixPath(path).parent} && curl --config - --fail"
-            " --location --silent --show-error --retry 2 --connect-timeout 20 --max-time 120",
-            "--output",
-            QuoteString(part),
-            _stdin=curl_options(url, endpoints_for_host()),
-        )
-        yield ask
-        if ask.succeeded:
-            break
-        said = ask.said[-1].strip() if ask.said else said
-    else:
-        return Refusal(
-            f"the key of NVIDIA's repository is not at {urls[0]} ({said})",
-            "check the network of the host, driver_nvidia_repository_url and proxy_url",
-        )
-    found = host.get_fact(KeyFingerprints, path=part)
-    if not trusted(found, fingerprint):
-        yield StringCommand("rm -f", QuoteString(part))
-        return Refusal(
-            f"the key at {url} has the fingerprint {', '.join(found) or 'of no key'}, needed one"
-            f" key that ends with {fingerprint}",
-            "do not trust that server, or correct driver_nvidia_fingerprints to what NVIDIA"
-            " publishes",
-        )
-    yield StringCommand("chmod 0644", QuoteString(part), "&& mv -T", QuoteString(part), path)
-    return None

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from pyinfra.context import host
-from pyinfra.facts.apt import AptRepo, AptSources
-
 from boxwright.operation import (
     Commands,
     absent,
-    machine_of_host,
+    component_stanzas,
     noop,
     nvidia_repository_url,
     operation,
     rendered,
 )
+from boxwright.operation.nvidia import SOURCES
 from boxwright.plan.results import DriverPlan
 from roles.driver.key import KEYS
 from roles.driver.planned import INSTALLED, NVIDIA_REPOSITORY, planned_driver, planned_with
 
-SOURCES = {
-    "apt": "/etc/apt/sources.list.d/boxwright-nvidia.sources",
-    "dnf": "/etc/yum.repos.d/boxwright-nvidia.repo",
-}
 COMPONENTS = "/etc/apt/sources.list.d/boxwright-components.sources"
 PIN = "/etc/apt/preferences.d/boxwright-nvidia"
 
@@ -51,36 +43,11 @@ def add_components() -> Commands:
     if not driver.components:
         noop("no further component is needed")
         return
-    codename = machine_of_host().os.codename or ""
-    stanzas = stanzas_for(host.get_fact(AptSources), driver.components, codename)
+    stanzas = component_stanzas(driver.components)
     if not stanzas:
         noop(f"the components {' '.join(driver.components)} are there")
         return
     yield from rendered(COMPONENTS, stanzas=stanzas)
-
-
-def stanzas_for(
-    sources: Sequence[AptRepo], components: Sequence[str], codename: str
-) -> list[dict[str, str]]:
-    """Sources for the components that no source has, beside each `main` of this distribution."""
-    suites = {codename, f"{codename}-updates", f"{codename}-security"}
-    binary = [one for one in sources if one.type == "deb"]
-    offered = {component for one in binary for component in one.components}
-    missing = [component for component in components if component not in offered]
-    found: list[dict[str, str]] = []
-    for one in binary if missing else []:
-        signed = one.options.get("signed-by", "")
-        inline = not isinstance(signed, str) or "BEGIN PGP" in signed
-        stanza = {
-            "uri": one.url,
-            "suite": one.distribution,
-            "components": " ".join(missing),
-            "key": "" if inline else str(signed),
-        }
-        ours = "main" in one.components and one.distribution in suites
-        if ours and stanza not in found:
-            found.append(stanza)
-    return found
 
 
 @operation

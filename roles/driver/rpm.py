@@ -12,6 +12,7 @@ from pyinfra.context import host
 
 from boxwright.operation import (
     Commands,
+    enable_repositories,
     install_packages,
     installed_packages,
     manager_of_host,
@@ -27,23 +28,6 @@ from roles.driver.packages import carries_driver, of_branch
 from roles.driver.planned import planned_with
 
 CURE = "mend what is told in brackets, then run again"
-
-
-class EnabledRepositories(FactBase[tuple[str, ...]]):
-    """The ids of the repositories that dnf uses."""
-
-    @staticmethod
-    def default() -> tuple[str, ...]:
-        """None known."""
-        return ()
-
-    def command(self) -> str:
-        """dnf's list, which asks no server."""
-        return "LC_ALL=C dnf -q repolist"
-
-    def process(self, output: list[str]) -> tuple[str, ...]:
-        """The first word of each row after the heading."""
-        return tuple(line.split()[0] for line in output if line.strip() and "repo id" not in line)
 
 
 class EnabledStream(FactBase[str | None]):
@@ -74,13 +58,7 @@ def add_prerequisites() -> Commands:
         return
     yield from install_packages([name for name in driver.prerequisites if "/" not in name])
     yield from _add_releases(driver.prerequisites)
-    enabled = host.get_fact(EnabledRepositories) if driver.enable else ()
-    for name in driver.enable:
-        if name not in enabled:
-            yield from manager_of_host().patiently(
-                f"dnf config-manager --set-enabled {quoted([name])}",
-                Refusal(f"dnf could not switch on the repository {name}", CURE),
-            )
+    yield from enable_repositories(driver.enable)
 
 
 def _add_releases(prerequisites: Sequence[str]) -> Commands:

@@ -20,6 +20,7 @@ from boxwright.operation import (
     plan_for_host,
     refuse,
     release_assets,
+    room_for_build,
     wanted_for_host,
 )
 from boxwright.plan.results import Plan, Refusal
@@ -149,6 +150,8 @@ def missing_release(plan: Plan) -> bool:
 def _room_for_release(plan: Plan) -> Refusal | None:
     if plan.runtime is None or not missing_release(plan):
         return None
+    if plan.runtime.source is not None:
+        return room_for_build(plan.runtime, wanted_for_host().runtime_directory)
     assets = release_assets(plan.runtime)
     if isinstance(assets, Refusal):
         return assets

@@ -2,7 +2,7 @@
 
 from pyinfra.api import deploy
 
-from roles.runtime import operations, proofs
+from roles.runtime import compiling, operations, proofs
 from roles.runtime.defaults import DEFAULTS
 
 
@@ -10,6 +10,11 @@ from roles.runtime.defaults import DEFAULTS
 def install() -> None:
     """Have the planned llama.cpp release, make it the current one, and prove it."""
     operations.install_release(name="Install the llama.cpp release")
+    compiling.agree(name="Agree on which host compiles")
+    compiling.compile_for_all(name="Compile llama.cpp where no release fits")
+    compiling.give_to_others(name="Keep what was compiled for other hosts")
+    compiling.take_from_others(name="Install what another host compiled")
+    compiling.compile_alone(name="Compile what no other host gave")
     operations.choose_release(name="Make it the current release")
     operations.tidy_releases(name="Remove leftovers and old releases")
     proofs.prove_release(name="Prove its build and its flags")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 
 from pyinfra.api import QuoteString, StringCommand
@@ -11,7 +10,6 @@ from pyinfra.context import host
 
 from boxwright.facts import Releases
 from boxwright.operation import (
-    Ask,
     Commands,
     Download,
     endpoints_for_host,
@@ -25,39 +23,32 @@ from boxwright.operation import (
     refuse,
     release_assets,
     wanted_for_host,
-    write_whole,
 )
 from boxwright.plan.results import Refusal, RuntimePlan
-from roles.runtime.binary import build_of, flags_of
-from roles.runtime.releases import prunable, stamp_of, stamped_as_planned
+from roles.runtime.build import BuildLeftovers
+from roles.runtime.install import finished, new_stage, stage_of, unpacked
+from roles.runtime.planned import planned_runtime
+from roles.runtime.releases import prunable
+from roles.runtime.toolkit import TEMPORARY
 
-SERVICE_USER = "llama"
 UNPACKED_PER_PACKED = 4  # upstream's CUDA asset: 0.2 GB packed, 0.7 GB unpacked
 MIB = 1024 * 1024
 
 
 @operation
 def install_release() -> Commands:
-    """Have the planned release under its own name, whole and checked."""
-    plan = plan_for_host()
-    if plan.refusal is not None or plan.runtime is None:
-        yield from refuse(plan.refusal or Refusal("no runtime is planned", "report this"))
+    """Have upstream's release under its own name, whole and checked, where that is planned."""
+    planned = yield from planned_runtime()
+    if planned is None:
         return
-    directory = wanted_for_host().runtime_directory
-    if stamped_as_planned(host.get_fact(Releases, directory=directory), plan.runtime):
-        noop(f"release {plan.runtime.release} is installed")
-        return
-    if plan.runtime.kind == "source":
-        yield from refuse(
-            Refusal(
-                f"release {plan.runtime.release} has to be compiled, which is not done yet",
-                "name assets of your own in runtime_asset_rows",
-            )
-        )
-        return
-    failed = yield from _install(plan.runtime, directory)
-    if failed is not None:
-        yield from refuse(failed)
+    if planned.runtime.source is not None:
+        noop(f"release {planned.runtime.release} is compiled")
+    elif planned.there:
+        noop(f"release {planned.runtime.release} is installed")
+    else:
+        failed = yield from _install(planned.runtime, planned.directory)
+        if failed is not None:
+            yield from refuse(failed)
 
 
 @operation
@@ -80,15 +71,17 @@ def choose_release() -> Commands:
 
 @operation
 def tidy_releases() -> Commands:
-    """Remove what a killed run left, and releases beyond `runtime_keep`."""
+    """Remove what a killed run or build left, and releases beyond `runtime_keep`."""
     directory = wanted_for_host().runtime_directory
     releases = host.get_fact(Releases, directory=directory)
     names = (*releases.leftovers, *prunable(releases, int(option("runtime_keep", 2))))
-    if not names:
+    left = host.get_fact(BuildLeftovers, also=list(TEMPORARY))
+    if not names and not left:
         noop("only wanted releases are there")
         return
     paths = [QuoteString(f"{directory}/{name}") for name in names]
-    yield StringCommand("rm", "-rf", "--", *paths, QuoteString(f"{directory}/.downloads"))
+    own = [f"{directory}/.downloads", *left]
+    yield StringCommand("rm", "-rf", "--", *paths, *(QuoteString(path) for path in own))
 
 
 def _install(
@@ -123,49 +116,12 @@ def _install(
         failed = yield from fetch(item, endpoints)
         if failed is not None:
             return failed
-    stage = f"{directory}/{runtime.release}.part"
-    yield StringCommand("rm -rf --", QuoteString(stage))
-    yield StringCommand("umask 022 && mkdir -p", QuoteString(stage))
-    for asset in assets:
-        # the top directory goes: the CUDA libraries lie beside the binary that looks for them there
-        yield StringCommand(
-            "umask 022 && tar --extract --gzip --no-same-owner --strip-components=1 --file",
-            QuoteString(f"{downloads}/{asset.name}"), "--directory", QuoteString(stage),
-        )  # fmt: skip
-    flags = yield from _asked_flags(runtime, stage)
-    if isinstance(flags, Refusal):
-        return flags
-    sums = tuple((asset.name, asset.sha256) for asset in assets)
-    stamp = json.dumps(stamp_of(runtime, sums, flags), indent=1) + "\n"
-    yield write_whole(f"{stage}/boxwright.json", stamp)
-    whole = QuoteString(f"{directory}/{runtime.release}")
-    # a release that is there without the stamp it should have is no release: the new one takes over
-    yield StringCommand("rm -rf --", whole, "&& sync -f", QuoteString(stage),
-                        "&& mv -T", QuoteString(stage), whole)  # fmt: skip
-    yield StringCommand("rm -rf --", QuoteString(downloads))
-    return None
-
-
-def _asked_flags(
-    runtime: RuntimePlan, stage: str
-) -> Generator[PyinfraCommand, None, frozenset[str] | Refusal]:
-    binary = QuoteString(f"{stage}/llama-server")
-    version = Ask(f"cd / && runuser -u {SERVICE_USER} --", binary, "--version 2>&1")
-    yield version
-    build = build_of("\n".join(version.lines))
-    if not version.succeeded or build != runtime.build:
-        return Refusal(
-            f"the binary of release {runtime.release} says build {build or 'unknown'}, needed"
-            f" {runtime.build} (it said: {version.last_line or 'nothing'})",
-            "check runtime_asset_rows and the release it names, or choose another runtime_build",
-        )
-    told = Ask(f"cd / && runuser -u {SERVICE_USER} --", binary, "--help 2>&1")
-    yield told
-    flags = flags_of("\n".join(told.lines))
-    if not told.succeeded or not flags:
-        return Refusal(
-            f"the binary of release {runtime.release} does not print its flags"
-            f" ({told.last_line or 'no output'})",
-            "choose another runtime_build",
-        )
-    return flags
+    stage = stage_of(runtime, directory)
+    yield from new_stage(stage)
+    yield from unpacked([f"{downloads}/{asset.name}" for asset in assets], stage)
+    failed = yield from finished(
+        runtime, directory, [(asset.name, asset.sha256) for asset in assets]
+    )
+    if failed is None:
+        yield StringCommand("rm -rf --", QuoteString(downloads))
+    return failed

@@ -10,7 +10,7 @@ from boxwright.facts import Releases
 from boxwright.operation import Commands, noop, operation, plan_for_host, refuse, wanted_for_host
 from boxwright.plan.results import Refusal
 from roles.runtime.binary import build_of, devices_of, flags_in
-from roles.runtime.operations import SERVICE_USER
+from roles.runtime.install import SERVICE_USER
 from roles.runtime.releases import stamped_as_planned
 
 

@@ -21,17 +21,21 @@ def stamp_of(
         "release": runtime.release,
         "build": runtime.build,
         "cuda": runtime.cuda,
+        "pack": runtime.source.pack if runtime.source else None,
+        "source": f"{runtime.source.repository}@{runtime.source.ref}" if runtime.source else None,
         "assets": [{"name": name, "sha256": sha256} for name, sha256 in sums],
         "flags": sorted(flags),
     }
 
 
 def stamped_as_planned(releases: ReleasesState, runtime: RuntimePlan) -> bool:
-    """Whether the planned release is there, made of the planned assets."""
+    """Whether the planned release is there, made of the planned assets or of the planned source."""
+    pack = runtime.source.pack if runtime.source else None
     return any(
         stamp.release == runtime.release
         and stamp.build == runtime.build
         and stamp.cuda == runtime.cuda
+        and stamp.pack == pack
         and tuple(name for name, _ in stamp.assets) == runtime.assets
         for stamp in releases.installed
     )

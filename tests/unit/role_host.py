@@ -24,7 +24,7 @@ from pyinfra.facts import files as file_facts
 from boxwright import facts
 from boxwright.facts.models import StampedFile
 from boxwright.machine import Machine
-from boxwright.operation import Ask, Package, apt, dnf
+from boxwright.operation import Ask, Collect, Package, Upload, apt, dnf
 from boxwright.operation.recent import forget
 from tests.unit.plans import machine, tiny
 
@@ -57,13 +57,17 @@ class Data:
         return dict(self.values)
 
 
+Answer = tuple[str, ...] | Callable[["RoleHost"], tuple[str, ...]]
+
+
 @dataclass
 class RoleHost:
     """`facts` maps a fact's class to its answer, or to a function of its arguments.
 
     `effects` maps a part of a command to what it does to this host; `fails_next` tells which
     commands fail; `answers` maps a part of a command that is asked to the lines it says,
-    on both outputs.
+    on both outputs. `others` are the hosts that take part beside it, `carried` is what files
+    brought to it, or to be fetched from it, hold.
     `sent` is every command that was sent, `files` what was written.
     """
 
@@ -76,7 +80,9 @@ class RoleHost:
     directories: set[str] = field(default_factory=lambda: set(FRESH))
     effects: dict[str, Callable[[RoleHost], None]] = field(default_factory=dict)
     fails_next: Callable[[str], bool] = lambda text: False
-    answers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    carried: dict[str, bytes] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
     sent: list[str] = field(default_factory=list)
     noops: list[str] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
@@ -139,7 +145,10 @@ class RoleHost:
         """Drive one operation to its end or its first failing command; the commands it sent."""
         before = len(self.sent)
         forget(self.name)
-        state = SimpleNamespace(cwd=str(ROOT), config=SimpleNamespace(DIFF=False), inventory=None)
+        active = [SimpleNamespace(name=name) for name in (self.name, *self.others)]
+        state = SimpleNamespace(
+            cwd=str(ROOT), config=SimpleNamespace(DIFF=False), inventory=None, active_hosts=active
+        )
         with ctx_state.use(state), ctx_host.use(self):
             for command in operation._inner():
                 if not self._execute(command):
@@ -149,6 +158,8 @@ class RoleHost:
     def _execute(self, command: Any) -> bool:
         if isinstance(command, FunctionCommand):
             return True  # the lock, and waiting for a boot: both have tests of their own
+        if isinstance(command, Upload | Collect):
+            return self._carry(command)
         if isinstance(command, FileUploadCommand):
             assert not isinstance(command.src, str)
             self.files[command.dest] = command.src.read()
@@ -166,10 +177,24 @@ class RoleHost:
         failed = self.fails_next(text) or f"echo '{REFUSED}" in text[:30]
         if isinstance(command, Ask):
             command.succeeded = not failed
-            command.lines = next((said for part, said in self.answers.items() if part in text), ())
+            said = next((said for part, said in self.answers.items() if part in text), ())
+            command.lines = said(self) if callable(said) else said
             command.said = command.lines
             return True
         return not failed
+
+    def _carry(self, command: Upload | Collect) -> bool:
+        """Files between this host and the machine of the test, which is a real one."""
+        source, target = str(command.src), str(command.dest)
+        upload = isinstance(command, Upload)
+        self.sent.append(f"upload {target}" if upload else f"collect {source}")
+        command.succeeded = not self.fails_next(self.sent[-1])
+        command.said = "" if command.succeeded else "the connection broke"
+        if command.succeeded and upload:
+            self.carried[target] = Path(source).read_bytes()
+        elif command.succeeded:
+            Path(target).write_bytes(self.carried[source])
+        return True
 
     @property
     def refusal(self) -> str | None:

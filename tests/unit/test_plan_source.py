@@ -208,10 +208,10 @@ def test_names_tell_what_a_pack_is_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cores", "total_mib", "jobs"), [(40, 128750, 40), (40, 16000, 7), (2, 1024, 1)]
+    ("cores", "free_mib", "jobs"), [(40, 128750, 40), (40, 16000, 7), (2, 1024, 1)]
 )
-def test_every_core_compiles_if_the_memory_holds_it(cores: int, total_mib: int, jobs: int) -> None:
-    on = machine("xeon", cpu={"cores": cores}, memory={"total_mib": total_mib})
+def test_every_core_compiles_if_the_memory_holds_it(cores: int, free_mib: int, jobs: int) -> None:
+    on = machine("xeon", cpu={"cores": cores}, memory={"available_mib": free_mib})
     assert jobs_of(on) == jobs
 
 

@@ -13,9 +13,10 @@ import pytest
 
 from boxwright.operation import Package
 from boxwright.operation.dnf import Locks, RpmCandidates
+from boxwright.operation.dnf_repositories import EnabledRepositories
+from boxwright.operation.nvidia_key import KeyFingerprints
 from roles.driver import key, operations, repository, rpm
-from roles.driver.key import KeyFingerprints
-from roles.driver.rpm import EnabledRepositories, EnabledStream
+from roles.driver.rpm import EnabledStream
 from tests.unit.driver_hosts import on
 from tests.unit.plans import BLACKWELL, FEDORA, PASCAL, ROCKY_9, ROCKY_10, UBUNTU
 from tests.unit.role_host import RoleHost

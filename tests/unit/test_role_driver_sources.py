@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from pyinfra.facts.apt import AptRepo, AptSources
 
+from boxwright.operation.components import stanzas_for
+from boxwright.operation.nvidia_key import KeyFingerprints, trusted
 from roles.driver import key, persistence, repository
-from roles.driver.key import KeyFingerprints, trusted
 from roles.driver.persistence import Persistence, PersistenceState, persistent
 from tests.unit.plans import machine
 from tests.unit.role_host import RoleHost, answered, box
@@ -161,9 +162,7 @@ def test_missing_components_come_from_the_host_s_own_archives() -> None:
         repo("http://vendor/apt", "stable", "main"),
         repo("http://vendor/apt", "trixie", "contrib"),
     ]
-    stanzas = repository.stanzas_for(
-        sources, ("contrib", "non-free", "non-free-firmware"), "trixie"
-    )
+    stanzas = stanzas_for(sources, ("contrib", "non-free", "non-free-firmware"), "trixie")
     assert [(one["uri"], one["suite"]) for one in stanzas] == [
         ("http://deb/debian", "trixie"),
         ("http://deb/debian", "trixie-updates"),
@@ -171,7 +170,7 @@ def test_missing_components_come_from_the_host_s_own_archives() -> None:
     ]
     assert {one["components"] for one in stanzas} == {"non-free"}
     assert {one["key"] for one in stanzas} == {"/usr/share/k.gpg"}
-    assert repository.stanzas_for(sources, ("contrib",), "trixie") == []
+    assert stanzas_for(sources, ("contrib",), "trixie") == []
 
 
 def test_components_are_written_as_apt_reads_them() -> None:

@@ -15,6 +15,7 @@ from boxwright.operation import no_room
 from roles.models import operations as models
 from roles.runtime import operations as runtime
 from roles.runtime import proofs as runtime_proofs
+from roles.runtime.build import BuildLeftovers
 from roles.server import answers, operations, proofs
 from roles.server.key import KEY_PATH
 from roles.server.unit import UNIT_PATH
@@ -181,6 +182,7 @@ def test_a_release_that_is_not_current_becomes_it_in_one_step() -> None:
 
 def test_leftovers_go_and_tidy_hosts_are_left_alone() -> None:
     host = box(machine("ryzen"))
+    host.facts[BuildLeftovers] = ()
     assert host.run(runtime.tidy_releases) == []
     host.facts[facts.Releases] = facts.ReleasesState(leftovers=("b1-cpu-x64.part",))
     (sent,) = host.run(runtime.tidy_releases)

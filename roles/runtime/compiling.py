@@ -1,0 +1,148 @@
+"""A release from source: one host compiles it, the others of the same pack get what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pyinfra import logger
+from pyinfra.api import QuoteString, StringCommand
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.context import host, state
+
+from boxwright.operation import Commands, kept_pack, noop, operation, refuse, room_for_build
+from boxwright.plan.results import Refusal, SourceBuild
+from roles.runtime.build import collected, compiled, directory_of
+from roles.runtime.install import finished, new_stage, stage_of
+from roles.runtime.packs import given, taken
+from roles.runtime.planned import Planned, planned_source
+from roles.runtime.share import Round
+from roles.runtime.source import have_tree
+from roles.runtime.toolkit import have_toolkit, have_tools
+
+_round = Round()
+_compiled_now: set[tuple[str, str]] = set()
+
+
+def _active() -> frozenset[str]:
+    return frozenset(one.name for one in state.active_hosts)
+
+
+@operation
+def agree() -> Commands:
+    """Say what this host lacks or has, so that one host compiles for all that are alike."""
+    found = yield from planned_source()
+    if found is None:
+        _round.forget(host.name)
+        return
+    planned, source = found
+    if planned.there:
+        _round.has(host.name, source.pack)
+        noop(f"release {planned.runtime.release} is installed")
+    else:
+        _round.lacks(host.name, source.pack, source.jobs)
+        noop(f"release {planned.runtime.release} is missing")
+
+
+@operation
+def compile_for_all() -> Commands:
+    """Compile on the host that was agreed on, unless a pack is there already."""
+    found = yield from planned_source()
+    if found is None:
+        return
+    planned, source = found
+    chosen = _round.compiler(source.pack, _active())
+    if planned.there:
+        noop(f"release {planned.runtime.release} is installed")
+    elif kept_pack(source) is not None:
+        noop(f"pack {source.pack} is on this machine")
+    elif chosen not in (None, host.name):
+        noop(f"{chosen} compiles it")
+    elif chosen is None and _round.giver(source.pack, _active()) is not None:
+        noop("another host has it")
+    else:
+        yield from _made(planned, source)
+
+
+@operation
+def give_to_others() -> Commands:
+    """Bring a release here that was just compiled, or that another host of this run lacks."""
+    found = yield from planned_source()
+    if found is None:
+        return
+    planned, source = found
+    active = _active()
+    fresh = (host.name, source.pack) in _compiled_now
+    asked = _round.giver(source.pack, active) == host.name and _round.wanted(source.pack, active)
+    if planned.there and (fresh or asked) and kept_pack(source) is None:
+        yield from given(planned.runtime, source, planned.directory)
+    else:
+        noop("no other host waits for what is here")
+
+
+@operation
+def take_from_others() -> Commands:
+    """Install the pack that this machine has, without compiling."""
+    found = yield from planned_source()
+    if found is None:
+        return
+    planned, source = found
+    pack = kept_pack(source)
+    if planned.there:
+        noop(f"release {planned.runtime.release} is installed")
+    elif pack is None:
+        noop("there is no pack to take")
+    else:
+        failed = yield from taken(planned.runtime, source, pack, planned.directory)
+        if failed is not None:  # it compiles for itself in the next operation
+            host.log(failed.sentence(), logger.warning)
+
+
+@operation
+def compile_alone() -> Commands:
+    """Compile on this host what no other host could give it."""
+    found = yield from planned_source()
+    if found is None:
+        return
+    planned, source = found
+    if planned.there:
+        noop(f"release {planned.runtime.release} is installed")
+        return
+    yield from _made(planned, source)
+    if kept_pack(source) is None:
+        yield from given(planned.runtime, source, planned.directory)
+
+
+def _made(planned: Planned, source: SourceBuild) -> Commands:
+    """Compile and install; the host is refused where that cannot be done."""
+    failed = yield from _steps(planned, source)
+    if failed is not None:
+        yield from refuse(failed)
+        return
+    # what is left of the build goes once the release has its name; ccache stays
+    yield StringCommand("rm -rf --", QuoteString(directory_of(planned.runtime)))
+    _compiled_now.add((host.name, source.pack))
+
+
+def _steps(
+    planned: Planned, source: SourceBuild
+) -> Generator[PyinfraCommand, None, Refusal | None]:
+    runtime, build = planned.runtime, directory_of(planned.runtime)
+    full = room_for_build(runtime, planned.directory)
+    if full is not None:
+        return full
+    yield from have_tools(source)
+    failed = yield from have_toolkit(source)
+    if failed is not None:
+        return failed
+    commit = yield from have_tree(source, build)
+    if isinstance(commit, Refusal):
+        return commit
+    failed = yield from compiled(runtime, source, commit)
+    if failed is not None:
+        return failed
+    stage = stage_of(runtime, planned.directory)
+    yield from new_stage(stage)
+    failed = yield from collected(runtime, source, stage)
+    if failed is not None:
+        return failed
+    return (yield from finished(runtime, planned.directory, ()))

@@ -1,0 +1,96 @@
+"""Packed releases on their way: from the host that has one to this machine, from here to others."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pyinfra import logger
+from pyinfra.api import QuoteString, StringCommand
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.context import host
+
+from boxwright.operation import (
+    Ask,
+    Collect,
+    Pack,
+    Upload,
+    drop_pack,
+    hashing_timeout_s,
+    keep_pack,
+    pack_part,
+    size_text,
+)
+from boxwright.plan.results import Refusal, RuntimePlan, SourceBuild
+from roles.runtime.build import PACKED
+from roles.runtime.install import finished, new_stage, stage_of, unpacked
+
+PACKING_TIMEOUT_S = 3600
+
+
+def given(
+    runtime: RuntimePlan, source: SourceBuild, directory: str
+) -> Generator[PyinfraCommand, None, None]:
+    """Pack what is installed and keep it on this machine; what fails is told and harms nobody."""
+    why = yield from _given(runtime, source, directory)
+    yield StringCommand("rm -f --", QuoteString(_packed(source)))
+    if why is not None:
+        host.log(f"{source.pack} is not kept for other hosts: {why}", logger.warning)
+
+
+def _given(
+    runtime: RuntimePlan, source: SourceBuild, directory: str
+) -> Generator[PyinfraCommand, None, str | None]:
+    packed = QuoteString(_packed(source))
+    ask = Ask(
+        "umask 022 && mkdir -p", PACKED, "&& tar --create --use-compress-program='gzip -1'",
+        "--sort=name --owner=0 --group=0 --numeric-owner --exclude=boxwright.json --file", packed,
+        "--directory", QuoteString(directory), QuoteString(runtime.release),
+        "&& stat --format=%s", packed, "&& sha256sum <", packed,
+        _timeout=PACKING_TIMEOUT_S,
+    )  # fmt: skip
+    yield ask
+    if not ask.succeeded or len(ask.lines) != 2:
+        return ask.said[-1].strip() if ask.said else "it could not be packed"
+    size_bytes, sha256 = int(ask.lines[0]), ask.lines[1].split()[0]
+    part = pack_part(source)
+    if isinstance(part, Refusal):
+        return part.sentence()
+    host.log(f"{source.pack}: bringing {size_text(size_bytes)} here for other hosts")
+    collect = Collect(_packed(source), part)
+    yield collect
+    if not collect.succeeded:
+        return collect.said
+    kept = keep_pack(source, sha256, size_bytes)
+    return kept.sentence() if isinstance(kept, Refusal) else None
+
+
+def taken(
+    runtime: RuntimePlan, source: SourceBuild, pack: Pack, directory: str
+) -> Generator[PyinfraCommand, None, Refusal | None]:
+    """Install a pack of this machine; or why it could not be."""
+    packed = _packed(source)
+    yield StringCommand("umask 022 && mkdir -p", PACKED)
+    host.log(f"{source.pack}: sending {size_text(pack.size_bytes)}, nothing is compiled")
+    upload = Upload(pack.path, packed)
+    yield upload
+    ask = Ask("sha256sum <", QuoteString(packed), _timeout=hashing_timeout_s(pack.size_bytes))
+    yield ask
+    found = ask.last_line.split(" ")[0]
+    if not upload.succeeded or found != pack.sha256:
+        yield StringCommand("rm -f --", QuoteString(packed))
+        if upload.succeeded:
+            drop_pack(source)
+        return Refusal(
+            f"pack {source.pack} did not arrive whole: sha256 {found or 'unknown'}, needed"
+            f" {pack.sha256} ({upload.said or 'it is forgotten here'})",
+            "run again",
+        )
+    stage = stage_of(runtime, directory)
+    yield from new_stage(stage)
+    yield from unpacked((packed,), stage)
+    yield StringCommand("rm -f --", QuoteString(packed))
+    return (yield from finished(runtime, directory, ()))
+
+
+def _packed(source: SourceBuild) -> str:
+    return f"{PACKED}/{source.pack}.tar.gz"

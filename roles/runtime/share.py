@@ -1,0 +1,54 @@
+"""Which host compiles for whom: hosts whose plans name the same pack agree on one of them.
+
+pyinfra takes all hosts through one operation before the next begins, so what each says in the first
+of these operations is known to all in the second. Where hosts do not wait for each other, or the
+one that was to compile failed, a host compiles for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Round:
+    """What the hosts of this run have said, by pack: who lacks it (and how fast it compiles), who
+    has it installed."""
+
+    lacking: dict[str, dict[str, int]] = field(default_factory=dict)
+    having: dict[str, list[str]] = field(default_factory=dict)
+
+    def forget(self, name: str) -> None:
+        """A host says anew what it lacks and has: what it said before no longer counts."""
+        for hosts in self.lacking.values():
+            hosts.pop(name, None)
+        for names in self.having.values():
+            if name in names:
+                names.remove(name)
+
+    def lacks(self, name: str, pack: str, jobs: int) -> None:
+        """A host has no such release; it compiles so many files at once."""
+        self.forget(name)
+        self.lacking.setdefault(pack, {})[name] = jobs
+
+    def has(self, name: str, pack: str) -> None:
+        """A host has this release installed, so it can give it to others."""
+        self.forget(name)
+        self.having.setdefault(pack, []).append(name)
+
+    def wanted(self, pack: str, active: Collection[str]) -> tuple[str, ...]:
+        """The hosts, of those that still take part, that lack a pack."""
+        return tuple(name for name in self.lacking.get(pack, {}) if name in active)
+
+    def giver(self, pack: str, active: Collection[str]) -> str | None:
+        """The host that packs what it has for the others; None where nobody has it."""
+        return next((name for name in self.having.get(pack, ()) if name in active), None)
+
+    def compiler(self, pack: str, active: Collection[str]) -> str | None:
+        """The host that compiles for all: the fastest of those that lack it, if nobody has it."""
+        wanted = self.wanted(pack, active)
+        if not wanted or self.giver(pack, active) is not None:
+            return None
+        jobs = self.lacking[pack]
+        return max(wanted, key=lambda name: jobs[name])  # of equal ones the first that asked

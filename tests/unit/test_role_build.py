@@ -1,0 +1,372 @@
+"""Builds from source as roles do them: who compiles, what is resumed, what others are given."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.facts.files import Directory, File, Sha256File
+from pyinfra.facts.server import Command
+
+from boxwright import facts, supply
+from boxwright.operation.dnf_repositories import EnabledRepositories
+from roles.runtime import build, compiling, operations, source
+from roles.runtime.build import BuildLeftovers
+from roles.runtime.share import Round
+from tests.unit.plans import HELP, ROCKY_9, machine
+from tests.unit.role_host import RoleHost, answered, box, programs
+
+RELEASE = "b11669-src-cpu-x86_64"
+PACK = "b11669-cpu-glibc2.34-x86_64"
+BUILD = f"/var/cache/boxwright/build/{RELEASE}"
+STAGE, WHOLE = f"/opt/llama.cpp/{RELEASE}.part", f"/opt/llama.cpp/{RELEASE}"
+PACKED = f"/var/cache/boxwright/packs/{PACK}.tar.gz"
+BYTES = b"what was compiled"
+SUM = hashlib.sha256(BYTES).hexdigest()
+URL = "http://mirror/repos/ggml-org/llama.cpp/tarball/b11669"
+ROUND = (
+    compiling.agree, compiling.compile_for_all, compiling.give_to_others,
+    compiling.take_from_others, compiling.compile_alone,
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def fresh_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of its own for each test, and a server that has every source."""
+    monkeypatch.setattr(compiling, "_round", Round())
+    monkeypatch.setattr(compiling, "_compiled_now", set())
+    monkeypatch.setattr(supply, "source_tree", lambda *_: URL)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., RoleHost]:
+    """Hosts without a card whose glibc no release fits, alike but for their names."""
+
+    def made(name: str, *others: str, cores: int = 8, **data: Any) -> RoleHost:
+        on = machine("plain", os=ROCKY_9, cpu={"cores": cores})
+        host = box(on, runtime_packs_directory=str(tmp_path / "packs"), **data)
+        host.name, host.others = name, others
+        host.facts |= {
+            source.Tree: None, BuildLeftovers: (), Sha256File: None, Command: "",
+            Directory: None, File: None, EnabledRepositories: ("crb",),
+        }  # fmt: skip
+        host.install("cmake", "ninja-build", "gcc-c++", "ccache", "epel-release",
+                     "dnf-plugins-core", version="1")  # fmt: skip
+        watches = iter(["ended - -", "running - [3/9]", "ended 0 [9/9]"])
+        host.answers |= {
+            "boxwright-watch": lambda _: (next(watches, "ended 0 [9/9]"),),
+            "curl --config -": ("ggml-org-llama.cpp-0c1e570/",),
+            "--version": ("version: 0.7.0 (build 11669, commit 0c1e570)",),
+            "--help": tuple((HELP / "b11669.txt").read_text().splitlines()),
+            "tar --create": (str(len(BYTES)), f"{SUM}  -"),
+            "sha256sum <": lambda h: (
+                hashlib.sha256(h.carried.get(PACKED, b"")).hexdigest() + "  -",
+            ),
+        }
+        host.effects["tar --create"] = packs
+        host.effects[f"mv -T {STAGE} {WHOLE}"] = installs
+        return host
+
+    return made
+
+
+def installs(host: RoleHost) -> None:
+    """The release is there, with the stamp that was written last."""
+    stamp = json.loads(next(text for text in reversed(host.stdin) if "boxwright.release/1" in text))
+    found = facts.ReleaseStamp(
+        stamp["release"], stamp["build"], stamp["cuda"], (), frozenset(stamp["flags"]),
+        stamp["pack"],
+    )  # fmt: skip
+    host.facts[facts.Releases] = facts.ReleasesState(installed=(found,))
+
+
+def packs(host: RoleHost) -> None:
+    """The pack of what was just asked for is there."""
+    (path,) = re.findall(r"--file (\S+)", host.sent[-1])
+    host.carried[path] = BYTES
+
+
+def together(*hosts: RoleHost) -> dict[str, list[str]]:
+    """All hosts through one operation before the next begins, as pyinfra does it; commands sent."""
+    for operation in ROUND:
+        for host in hosts:
+            if host.refusal is None:
+                host.run(operation)
+        gone = {host.name for host in hosts if host.refusal is not None}
+        for host in hosts:
+            host.others = tuple(name for name in host.others if name not in gone)
+    return {host.name: host.sent for host in hosts}
+
+
+def has_compiled(host: RoleHost) -> bool:
+    return any("systemd-run" in text for text in host.sent)
+
+
+def has_release(host: RoleHost) -> bool:
+    return facts.Releases in host.facts
+
+
+# -- one host ----------------------------------------------------------------------------------
+
+
+def test_a_build_goes_from_source_to_a_release_that_was_asked(
+    make: Callable[..., RoleHost],
+) -> None:
+    host = make("one")
+    together(host)
+    assert host.refusal is None and has_release(host)
+    order = [
+        f"mkdir -p {BUILD}", "curl --config -", "tar --extract --gzip --no-same-owner",
+        f"cat > {BUILD}/build.sh.part", "systemd-run", f"{BUILD} 10",
+        f"cp -a --no-preserve=ownership {BUILD}/out/bin/.", "--version", "--help",
+        f"cat > {STAGE}/boxwright.json.part", f"mv -T {STAGE} {WHOLE}",
+        "tar --create", f"collect {PACKED}",
+    ]  # fmt: skip
+    places = [next(i for i, text in enumerate(host.sent) if part in text) for part in order]
+    assert places == sorted(places)
+    assert places[10] < host.sent.index(f"rm -rf -- {BUILD}") < places[11]
+    assert f'url = "{URL}"' in "".join(host.stdin)
+    assert "[3/9]" in "".join(host.logged)
+    again = len(host.sent)
+    together(host)
+    assert host.sent[again:] == []  # and a second run changes nothing
+
+
+def test_the_script_of_the_unit_is_shell_and_holds_every_option(
+    make: Callable[..., RoleHost], tmp_path: Path
+) -> None:
+    host = make("one")
+    together(host)
+    script = next(text for text in host.stdin if "cmake -S source" in text)
+    # CMake is played by a program that prints its arguments, one a line
+    with programs(tmp_path, cmake='printf "%s\\n" "$@"') as directory:
+        script = script.replace(f"cd {BUILD}", f"cd {tmp_path}")
+        path = f"{directory}:/usr/bin:/bin"
+        subprocess.run(["sh", "-c", script], env={"PATH": path}, check=True, timeout=20)
+    words = (tmp_path / "log").read_text().splitlines()
+    assert words[:4] == ["-S", "source", "-B", "out"]
+    assert "-DCMAKE_INSTALL_RPATH=$ORIGIN" in words and "-DGGML_CPU_ALL_VARIANTS=ON" in words
+    assert "-DLLAMA_BUILD_NUMBER=11669" in words and "-DLLAMA_BUILD_COMMIT=0c1e570" in words
+    assert words[-4:] == ["--build", "out", "--parallel", "8"]
+    assert (tmp_path / "status").read_text() == "0\n"
+
+
+def test_what_a_killed_run_began_is_waited_for_and_not_begun_again(
+    make: Callable[..., RoleHost],
+) -> None:
+    host = make("one")
+    host.facts[source.Tree] = "0c1e570"
+    watches = iter(["running - [5/9]", "running - [8/9]", "ended 0 [9/9]"])
+    host.answers["boxwright-watch"] = lambda _: (next(watches),)
+    together(host)
+    assert has_release(host) and not has_compiled(host)
+    assert not any("curl --config" in text for text in host.sent)
+    assert "[8/9]" in "".join(host.logged)
+
+
+def test_a_build_that_ended_well_before_is_only_installed(make: Callable[..., RoleHost]) -> None:
+    first = make("one")
+    together(first)
+    script = next(text for text in first.stdin if "cmake -S source" in text)
+    host = make("two")
+    host.facts |= {
+        source.Tree: "0c1e570",
+        Sha256File: hashlib.sha256(script.encode()).hexdigest(),
+    }
+    host.answers["boxwright-watch"] = ("ended 0 [9/9]",)
+    shutil.rmtree(host.data.get("runtime_packs_directory"))
+    together(host)
+    assert has_release(host) and not has_compiled(host)
+    # other options are another build: ninja does what they change
+    other = make("three")
+    other.facts |= {source.Tree: "0c1e570", Sha256File: "0" * 64}
+    other.answers["boxwright-watch"] = ("ended 0 [9/9]",)
+    shutil.rmtree(host.data.get("runtime_packs_directory"))
+    together(other)
+    assert has_compiled(other)
+
+
+def test_a_unit_that_a_reboot_ended_is_started_once_more_and_then_no_more(
+    make: Callable[..., RoleHost],
+) -> None:
+    host = make("one")
+    host.answers["boxwright-watch"] = ("ended - [5/9]",)
+    together(host)
+    assert sum("systemd-run" in text for text in host.sent) == build.STARTS
+    assert host.refusal is not None and "was ended" in host.refusal and "[5/9]" in host.refusal
+
+
+def test_an_error_of_the_compiler_is_the_reason_and_the_build_stays(
+    make: Callable[..., RoleHost],
+) -> None:
+    host = make("one")
+    watches = iter(["ended - -", "ended 1 [57/171]"])
+    host.answers["boxwright-watch"] = lambda _: (next(watches),)
+    host.answers["grep -aE"] = ("ggml.c:7: fatal error: no space left on device",)
+    together(host)
+    assert host.refusal is not None
+    assert "[57/171]" in host.refusal and "no space left on device" in host.refusal
+    assert f"{BUILD}/log" in host.refusal
+    assert not has_release(host) and not any(f"rm -rf -- {BUILD}" == text for text in host.sent)
+
+
+def test_a_binary_that_is_not_of_the_build_gets_no_name(make: Callable[..., RoleHost]) -> None:
+    host = make("one")
+    host.answers["--version"] = ("version: 0.7.0 (build 1, commit x)",)
+    together(host)
+    assert host.refusal is not None and "says build b1, needed b11669" in host.refusal
+    assert not has_release(host)
+
+
+def test_a_source_that_cannot_be_fetched_ends_the_host_with_a_sentence(
+    make: Callable[..., RoleHost],
+) -> None:
+    host = make("one")
+    host.answers["curl --config -"] = ("curl: (22) The requested URL returned error: 502",)
+    host.fails_next = lambda text: "curl --config -" in text
+    together(host)
+    assert host.refusal is not None and URL in host.refusal and "502" in host.refusal
+
+
+# -- many hosts --------------------------------------------------------------------------------
+
+
+def test_of_hosts_alike_the_fastest_compiles_and_the_others_get_its_pack(
+    make: Callable[..., RoleHost],
+) -> None:
+    one, two, three = (
+        make("one", "two", "three"), make("two", "one", "three", cores=32),
+        make("three", "one", "two"),
+    )  # fmt: skip
+    together(one, two, three)
+    assert [has_compiled(host) for host in (one, two, three)] == [False, True, False]
+    assert all(has_release(host) for host in (one, two, three))
+    for host in (one, three):
+        assert f"upload {PACKED}" in host.sent and host.carried[PACKED] == BYTES
+        assert not any("curl" in text or "install cmake" in text for text in host.sent)
+        assert any("--version" in text for text in host.sent)  # what came is asked itself
+
+
+def test_a_host_whose_compiler_failed_compiles_for_itself(make: Callable[..., RoleHost]) -> None:
+    one, two = make("one", "two", cores=32), make("two", "one")
+    one.answers["boxwright-watch"] = ("ended 1 [2/9]",)
+    together(one, two)
+    assert one.refusal is not None and "does not compile" in one.refusal
+    assert two.refusal is None and has_compiled(two) and has_release(two)
+
+
+def test_a_later_host_is_given_what_an_earlier_run_kept(make: Callable[..., RoleHost]) -> None:
+    together(make("one"))
+    late = make("late")
+    together(late)
+    assert has_release(late) and not has_compiled(late) and f"upload {PACKED}" in late.sent
+
+
+def test_a_host_that_has_it_installed_gives_it_without_compiling(
+    make: Callable[..., RoleHost],
+) -> None:
+    one = make("one", "two")
+    together(one)
+    shutil.rmtree(one.data.get("runtime_packs_directory"))  # another person's machine
+    compiling._compiled_now.clear()
+    before = len(one.sent)
+    two = make("two", "one")
+    together(one, two)
+    assert not has_compiled(two) and has_release(two)
+    assert any("tar --create" in text for text in one.sent[before:])
+
+
+def test_a_damaged_pack_is_forgotten_and_the_host_compiles(make: Callable[..., RoleHost]) -> None:
+    one = make("one")
+    together(one)
+    packs = Path(one.data.get("runtime_packs_directory"))
+    (packs / f"{PACK}.tar.gz").write_bytes(BYTES[::-1])  # of the same length
+    two = make("two")
+    together(two)
+    assert two.refusal is None and has_compiled(two) and has_release(two)
+    assert (packs / f"{PACK}.tar.gz").read_bytes() == BYTES  # made anew
+
+
+@pytest.mark.parametrize("broken", ["upload", "collect", "tar --create"])
+def test_a_pack_that_cannot_be_carried_harms_nobody(
+    make: Callable[..., RoleHost], broken: str
+) -> None:
+    one, two = make("one", "two", cores=32), make("two", "one")
+    for host in (one, two):
+        host.fails_next = lambda text: text.startswith(broken) or f" {broken}" in text
+    together(one, two)
+    assert one.refusal is None and two.refusal is None
+    assert has_release(one) and has_release(two) and has_compiled(one) and has_compiled(two)
+    assert any(
+        "not kept" in text or "did not arrive" in text for text in (*one.logged, *two.logged)
+    )
+
+
+def test_a_host_of_another_pack_compiles_its_own(make: Callable[..., RoleHost]) -> None:
+    one, two = make("one", "two"), make("two", "one", runtime_repository="me/llama.cpp")
+    two.effects = {"tar --create": packs}
+    together(one, two)
+    assert has_compiled(one) and has_compiled(two)
+    assert any("b11669-me-llama.cpp-b11669-src-cpu-x86_64" in text for text in two.sent)
+
+
+# -- what the shell does -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def systemctl(tmp_path: Path) -> Iterator[Path]:
+    """A systemctl that knows one active unit, named in a file."""
+    with programs(
+        tmp_path, systemctl=f'test "$3" = "$(cat {tmp_path}/active 2>/dev/null)"'
+    ) as directory:
+        yield directory
+
+
+def watched(directory: Path, unit: str, seconds: int = 0) -> str:
+    done = subprocess.run(
+        ["sh", "-c", build.WATCH, "boxwright-watch", unit, str(directory), str(seconds)],
+        env={"PATH": f"{directory}:/usr/bin:/bin"}, capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_the_watch_tells_state_exit_status_and_progress(systemctl: Path) -> None:
+    assert watched(systemctl, "b.service") == "ended - -"
+    (systemctl / "active").write_text("b.service")
+    (systemctl / "log").write_text("-- configuring\n[1/9] cc\n[2/9] cc\nsome [9/9] text\n")
+    assert watched(systemctl, "b.service", 1) == "running - [2/9]"
+    (systemctl / "active").unlink()
+    (systemctl / "status").write_text("1\n")
+    assert watched(systemctl, "b.service", 30) == "ended 1 [2/9]"
+
+
+def test_leftovers_are_builds_that_no_unit_works_on(
+    systemctl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("BUILDS", "PACKED", "DOWNLOADS"):
+        monkeypatch.setattr(build, name, f"{systemctl}/{name.lower()}")
+    assert answered(BuildLeftovers, systemctl, also=["/nowhere"]) == ()
+    for name in ("running", "old"):
+        (systemctl / "builds" / name).mkdir(parents=True)
+    (systemctl / "packed").mkdir()
+    (systemctl / "packed" / "a.tar.gz").touch()
+    (systemctl / "active").write_text("boxwright-build-running.service")
+    also = str(systemctl / "active")
+    assert answered(BuildLeftovers, systemctl, also=[also, "/nowhere"]) == (
+        f"{systemctl}/builds/old", f"{systemctl}/packed/a.tar.gz", also,
+    )  # fmt: skip
+
+
+def test_leftovers_go(make: Callable[..., RoleHost]) -> None:
+    host = make("one")
+    host.facts[BuildLeftovers] = (BUILD, "/etc/apt/sources.list.d/boxwright-cuda.sources")
+    (sent,) = host.run(operations.tidy_releases)
+    assert re.search(rf"rm -rf -- .*{BUILD} /etc/apt/sources.list.d/boxwright-cuda.sources", sent)
