@@ -13,6 +13,13 @@ from boxwright.catalog.software import (
     ModelRow,
     QuantRow,
 )
+from boxwright.catalog.speed import (
+    GpuRow,
+    HostMemoryRow,
+    PowerConstants,
+    ProcessorMemory,
+    SpeedConstants,
+)
 from boxwright.catalog.toolkits import (
     BuildHost,
     Compiler,
@@ -30,8 +37,6 @@ from boxwright.catalog.types import (
     DriverPackages,
     DriverSource,
     ListedId,
-    ProcessorMemory,
-    SpeedConstants,
 )
 
 __all__ = [
@@ -52,10 +57,13 @@ __all__ = [
     "DriverSource",
     "FlagChange",
     "GpuKind",
+    "GpuRow",
+    "HostMemoryRow",
     "ListedId",
     "LlamaCpp",
     "ModelFileRow",
     "ModelRow",
+    "PowerConstants",
     "ProcessorMemory",
     "QuantRow",
     "Redistributable",

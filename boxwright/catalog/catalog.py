@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from boxwright.catalog.software import AssetRow, FlagChange, LlamaCpp, ModelRow
+from boxwright.catalog.speed import SpeedConstants
 from boxwright.catalog.toolkits import BuildHost, Redistributable, Toolkit
 from boxwright.catalog.types import (
     Branch,
@@ -17,7 +18,6 @@ from boxwright.catalog.types import (
     ComputeCapability,
     Distribution,
     ListedId,
-    SpeedConstants,
 )
 
 NVIDIA = "10de"

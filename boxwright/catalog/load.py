@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from boxwright.catalog import software, toolkits, types
+from boxwright.catalog import software, speed, toolkits, types
 from boxwright.catalog.catalog import Catalog
 from boxwright.catalog.check import check, each_once
 from boxwright.catalog.errors import CatalogError
@@ -47,7 +47,7 @@ def load() -> Catalog:
         sha1_repositories=tuple(cuda["sha1_repositories"]),
         llama=_one(software.LlamaCpp, llama, "llama_cpp.yaml"),
         models={name: model_row(name, row) for name, row in models["models"].items()},
-        speed=_one(types.SpeedConstants, _read("speed.yaml"), "speed.yaml"),
+        speed=_one(speed.SpeedConstants, _read("speed.yaml"), "speed.yaml"),
     )
     check(catalog)
     return catalog

@@ -174,32 +174,3 @@ class Distribution:
     flavours: tuple[str, ...] = ()
     hwe_flavours: tuple[str, ...] = ()
     hwe_suffix: str = ""
-
-
-@dataclass(frozen=True, config=STRICT)
-class ProcessorMemory:
-    """Memory channels per socket and usual module speed of processors whose name has a pattern."""
-
-    pattern: str
-    channels: int
-    speed_mts: int
-
-
-Interval = tuple[float, float, float]
-
-
-@dataclass(frozen=True, config=STRICT)
-class SpeedConstants:
-    """Constants of the speed prediction as (low, expected, high) where they spread."""
-
-    processors: tuple[ProcessorMemory, ...]
-    host_share: Interval
-    host_share_many_nodes: Interval
-    unknown_modules: Interval
-    gpu_share: Interval
-    layer_us: Interval
-    crossing_us: Interval
-    bus_share: Interval
-    tflops_per_100_gb_s: dict[str, float]
-    gpu_compute_share: Interval
-    core_gflops: Interval

@@ -76,6 +76,10 @@ def _decisions(plan: Plan) -> list[tuple[str, RenderableType]]:
         rows.append(("server", Text(_flags(plan.server.args))))
     if plan.speed:
         rows.append(("speed", _speed(plan.speed)))
+        rows.append(("first token", _first_token(plan.speed)))
+        if plan.speed.power_w is not None:
+            heat = f"{plan.speed.heat_btu_h} BTU/h"
+            rows.append(("power", f"about {plan.speed.power_w} W under load, {heat} of heat"))
     return rows
 
 
@@ -128,6 +132,16 @@ def _speed(speed: Speed) -> str:
         f"decode {expected:.1f} tok/s ({low:.1f} to {high:.1f}),"
         f" prefill {prefill:.0f} tok/s ({before:.0f} to {after:.0f}); bound by {speed.bound_by}"
     )
+
+
+def _first_token(speed: Speed) -> str:
+    """How long a prompt takes before its answer begins, for short and long ones."""
+    times = (f"{_duration(s)} after {tokens // 1024}k tokens" for tokens, s in speed.ttft_s.items())
+    return "about " + ", ".join(times)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _bars(

@@ -27,11 +27,19 @@ class ModelChoice:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What a host decoded with just the release, model and configuration that are planned."""
+
+    decode_tok_s: float
+
+
+@dataclass(frozen=True)
 class Known:
     """Facts from outside the machine report, resolved before planning; all may be missing.
 
     `flags_by_release` maps a release directory's name to the flags its own `--help` lists;
-    `bytes_on_host` is how much of the model already lies on its disk, finished or partial.
+    `bytes_on_host` is how much of the model already lies on its disk, finished or partial;
+    `measured` replaces the prediction of speed.
     """
 
     files: tuple[ModelFile, ...] = ()
@@ -39,3 +47,4 @@ class Known:
     shape: ModelShape | None = None
     flags_by_release: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bytes_on_host: int = 0
+    measured: Measured | None = None

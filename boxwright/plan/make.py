@@ -149,7 +149,9 @@ def _model(
     draft.refuse(checks.vram_free(chosen, placed.memory))
     if draft.plan.model is not None:
         draft.refuse(checks.disk(machine, wanted, draft.plan.model, known))
-    expected = speed.predict(machine, catalog, wanted, shape, placed.layout, chosen.used)
+    expected = speed.predict(
+        machine, catalog, wanted, shape, placed.layout, chosen.used, known.measured
+    )
     draft.take("speed", expected)
     if expected is None:
         draft.warn("No speed is predicted: the bandwidth of a card is not known.")

@@ -1,0 +1,153 @@
+"""Seconds for one decoded token, by what they are spent on.
+
+A token moves the weights it needs once through the memory they lie in: dense parts and shared
+experts wholly, of the routed experts `experts_used` of `experts`. Beside that every layer costs
+launches, and one whose experts lie in host RAM two crossings of the bus and a start of the
+processor's threads. Devices work one after another, so their times add up. The rates and their
+sources are in catalog/speed.yaml; a context that is nearly empty is assumed, as llama-bench does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from boxwright.catalog import GpuRow, HostMemoryRow, SpeedConstants
+from boxwright.machine import Machine
+from boxwright.plan.bandwidth import HostBandwidth, host_bandwidth
+from boxwright.plan.layout import HOST, Layout
+from boxwright.shapes import LayerShape, ModelShape
+
+GIGA = 1e9
+HOST_MEMORY = "host memory bandwidth"
+HOST_CORES = "processor cores"
+GPU_MEMORY = "GPU memory bandwidth"
+LAUNCHES = "launches and bus crossings"
+
+
+@dataclass(frozen=True)
+class GpuSpeed:
+    """One card: bandwidth in theory, and what its generation reaches."""
+
+    gb_s: float
+    row: GpuRow
+
+
+@dataclass(frozen=True)
+class HostSpeed:
+    """GB/s at which the processor takes in weights, what limits it, and whether modules are known.
+
+    `theoretical_gb_s` is of all channels together; `sockets` are those with cores.
+    """
+
+    gb_s: float
+    theoretical_gb_s: float
+    sockets: int
+    modules_known: bool
+    bound_by: str = HOST_MEMORY
+
+
+def host_speed(machine: Machine, constants: SpeedConstants) -> HostSpeed:
+    """What the memory and the cores of a machine allow; the lesser of both counts."""
+    found = host_bandwidth(machine, constants)
+    row = _memory_row(machine, constants, found)
+    sockets = max(machine.cpu.sockets, 1)
+    share = row.share if sockets == 1 else constants.many_sockets
+    memory_gb_s = found.total_gb_s * share
+    cores_gb_s = max(machine.cpu.cores, 1) * row.core_gb_s
+    bound = HOST_MEMORY if memory_gb_s <= cores_gb_s else HOST_CORES
+    speed = max(min(memory_gb_s, cores_gb_s), 0.1)
+    return HostSpeed(speed, found.total_gb_s, sockets, found.modules_known, bound)
+
+
+def _memory_row(machine: Machine, constants: SpeedConstants, found: HostBandwidth) -> HostMemoryRow:
+    """The row of the memory's generation: as the modules tell, else as the processor's has it."""
+    family = next(one for one in constants.processors if re.search(one.pattern, machine.cpu.model))
+    told = {dimm.type for dimm in machine.memory.dimms if dimm.type} & {
+        row.memory for row in constants.host
+    }
+    memory = min(told) if told else family.memory
+    channels = found.channels / max(machine.cpu.sockets, 1)
+    return next(
+        row
+        for row in constants.host
+        if row.memory == memory and (row.channels_to is None or channels <= row.channels_to)
+    )
+
+
+def active_bytes(shape: ModelShape, layout: Layout) -> dict[int, int]:
+    """Bytes of weights that one token touches, by device and HOST (embeddings: a row, so none)."""
+    found = dict.fromkeys(range(HOST, layout.devices), 0)
+    count = len(shape.layers)
+    for number, layer in enumerate(shape.layers):
+        found[layout.device_of(number, count)] += layer.dense_bytes + layer.shared_expert_bytes
+        found[layout.experts_device(number, count)] += active_experts(shape, layer)
+    found[layout.device_of(count, count)] += shape.output_bytes or shape.embedding_bytes
+    return found
+
+
+def active_experts(shape: ModelShape, layer: LayerShape) -> int:
+    """Bytes of routed experts that one token touches in a layer."""
+    if not shape.experts:
+        return layer.expert_bytes
+    return layer.expert_bytes * shape.experts_used // shape.experts
+
+
+def decode_seconds(
+    constants: SpeedConstants,
+    host: HostSpeed,
+    gpus: tuple[GpuSpeed, ...],
+    shape: ModelShape,
+    layout: Layout,
+) -> dict[str, float]:
+    """Seconds per token by what they are spent on."""
+    active = active_bytes(shape, layout)
+    effort = decoding_effort(constants, shape) / GIGA
+    return {
+        host.bound_by: active[HOST] * effort / host.gb_s,
+        GPU_MEMORY: sum(
+            active[number] * effort / (gpu.gb_s * gpu.row.share) for number, gpu in enumerate(gpus)
+        ),
+        LAUNCHES: _launches_us(constants, host, gpus, shape, layout) / 1e6,
+    }
+
+
+def _launches_us(
+    constants: SpeedConstants,
+    host: HostSpeed,
+    gpus: tuple[GpuSpeed, ...],
+    shape: ModelShape,
+    layout: Layout,
+) -> float:
+    """What layers cost beside their weights; more sockets make every start of threads slower."""
+    total, count, before = 0.0, len(shape.layers), None
+    for number, layer in enumerate(shape.layers):
+        device = layout.device_of(number, count)
+        experts = layout.experts_device(number, count) if layer.expert_bytes else device
+        if before is not None and device != before:
+            total += constants.crossing_us
+        before = device
+        if device == HOST:
+            total += constants.host_layer_us * host.sockets
+        else:
+            total += _layer_us(gpus[device].row, layer)
+        if device != HOST and layer.expert_bytes:
+            routing = constants.host_routing if experts == HOST else 1.0
+            total += gpus[device].row.experts_us * routing
+            total += constants.crossing_us * host.sockets if experts == HOST else 0
+    return total
+
+
+def _layer_us(row: GpuRow, layer: LayerShape) -> float:
+    """By the kind of attention; only plain attention keeps both K and V for every token."""
+    if layer.recurrent_bytes or layer.kv_elements_v:
+        return row.recurrent_us if layer.recurrent_bytes else row.attention_us
+    return row.recurrent_us if layer.sliding_window is None else row.compressed_us
+
+
+def decoding_effort(constants: SpeedConstants, shape: ModelShape) -> float:
+    """How much longer weights of few bits take than their bytes: unpacking them is work too."""
+    weight_bytes = shape.file_bytes - shape.skipped_bytes
+    if not shape.parameters or weight_bytes <= 0:
+        return 1.0
+    return max(constants.weight_bits * shape.parameters / (8 * weight_bytes), 1.0)

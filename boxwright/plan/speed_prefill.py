@@ -1,0 +1,139 @@
+"""How fast a prompt is read, and when its first token comes.
+
+A physical batch of tokens is computed where the weights lie. Experts in host RAM are copied to the
+first GPU instead, once per batch of 32 tokens or more (reference/llama-cpp.md 4.3): with large
+models that is most of the time, and a larger batch the lever against it. Constants and their
+sources are in catalog/speed.yaml.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from boxwright.catalog import SpeedConstants
+from boxwright.machine import Machine
+from boxwright.plan.layout import HOST, Layout
+from boxwright.plan.speed_decode import GIGA, GpuSpeed, HostSpeed, active_experts
+from boxwright.shapes import LayerShape, ModelShape
+
+OFFLOADED_FROM = 32  # tokens in a batch; below it the processor computes its experts itself
+USUAL_BITS = 4.8  # of a weight, where a file does not tell how many weights it holds
+
+
+@dataclass(frozen=True)
+class PrefillCard:
+    """One card, and GB/s of its bus in one direction."""
+
+    speed: GpuSpeed
+    bus_gb_s: float
+
+    @property
+    def flops(self) -> float:
+        """What it reaches in dense quantised products."""
+        return self.speed.gb_s / 100 * self.speed.row.tflops_per_100_gb_s * 1e12
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one physical batch costs: operations by device and HOST, bytes copied to the first."""
+
+    tokens: int
+    operations: dict[int, float]
+    copied_bytes: float
+
+
+def prefill_tok_s(
+    constants: SpeedConstants,
+    machine: Machine,
+    host: HostSpeed,
+    cards: tuple[PrefillCard, ...],
+    shape: ModelShape,
+    layout: Layout,
+    ubatch: int,
+) -> tuple[float, float, float]:
+    """(low, expected, high) over many batches, before attention grows with the prompt's length."""
+    batch = _batch(constants, shape, layout, ubatch)
+    seconds = [
+        _copy_s(batch, cards, host) / constants.copy_share[index]
+        + _compute_s(constants, machine, batch, cards) / constants.compute_share[index]
+        for index in range(3)
+    ]
+    low, expected, high = (batch.tokens / max(one, 1e-9) for one in seconds)
+    return low, expected, high
+
+
+def first_token_s(
+    constants: SpeedConstants,
+    machine: Machine,
+    cards: tuple[PrefillCard, ...],
+    shape: ModelShape,
+    tok_s: float,
+    tokens: int,
+) -> float:
+    """Seconds to read a prompt: its batches, and attention of every token to those before it."""
+    flops = cards[0].flops if cards else _host_flops(constants, machine)
+    return tokens / tok_s + _attention_operations(shape, tokens) / flops
+
+
+def _batch(constants: SpeedConstants, shape: ModelShape, layout: Layout, ubatch: int) -> Batch:
+    operations = dict.fromkeys(range(HOST, layout.devices), 0.0)
+    count, copied = len(shape.layers), 0.0
+    each = 2 * 8 / _bits(shape) * ubatch
+    for number, layer in enumerate(shape.layers):
+        device = layout.device_of(number, count)
+        operations[device] += (layer.dense_bytes + layer.shared_expert_bytes) * each
+        experts = layout.experts_device(number, count)
+        if experts == HOST and layout.gpu_layers and ubatch >= OFFLOADED_FROM:
+            copied += layer.expert_bytes * _routed_share(shape, ubatch)
+            experts = 0
+        share = constants.experts_compute_share if shape.experts else 1.0
+        operations[experts] += active_experts(shape, layer) * each / share
+    return Batch(ubatch, operations, copied)
+
+
+def _routed_share(shape: ModelShape, ubatch: int) -> float:
+    """Of a layer's experts those that at least one token of a batch is routed to."""
+    if not shape.experts:
+        return 1.0
+    return float(1 - (1 - shape.experts_used / shape.experts) ** ubatch)
+
+
+def _copy_s(batch: Batch, cards: tuple[PrefillCard, ...], host: HostSpeed) -> float:
+    """Reading from RAM and sending over the bus, one after the other."""
+    if not batch.copied_bytes:
+        return 0.0
+    return batch.copied_bytes / GIGA * (1 / host.theoretical_gb_s + 1 / cards[0].bus_gb_s)
+
+
+def _compute_s(
+    constants: SpeedConstants, machine: Machine, batch: Batch, cards: tuple[PrefillCard, ...]
+) -> float:
+    seconds = batch.operations[HOST] / _host_flops(constants, machine)
+    return seconds + sum(batch.operations[n] / card.flops for n, card in enumerate(cards))
+
+
+def _host_flops(constants: SpeedConstants, machine: Machine) -> float:
+    return max(machine.cpu.cores, 1) * constants.core_gflops * GIGA
+
+
+def _bits(shape: ModelShape) -> float:
+    weight_bytes = shape.file_bytes - shape.skipped_bytes
+    return 8 * weight_bytes / shape.parameters if shape.parameters and weight_bytes else USUAL_BITS
+
+
+def _attention_operations(shape: ModelShape, tokens: int) -> float:
+    """Two products with every token before, or those in the window; none in recurrent layers."""
+    prefix = f"{shape.architecture}.attention."
+    heads = shape.metadata.get(f"{prefix}head_count")
+    length = shape.metadata.get(f"{prefix}key_length")
+    width = shape.hidden_size
+    if isinstance(heads, int) and isinstance(length, int):
+        width = heads * length
+    return 4.0 * width * sum(_pairs(layer, tokens) for layer in shape.layers)
+
+
+def _pairs(layer: LayerShape, tokens: int) -> float:
+    if not layer.kv_elements_k:
+        return 0.0
+    window = min(layer.sliding_window or tokens, tokens)
+    return window * (tokens - window / 2)
