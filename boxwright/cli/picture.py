@@ -101,13 +101,13 @@ def _placement(plan: Plan) -> str:
     assert placed is not None
     words = [f"{placed.gpu_layers} layers on the GPU"] if plan.driver else ["on the processor"]
     if placed.cpu_moe:
-        words.append("experts in host RAM")
-    elif placed.n_cpu_moe:
-        words.append(f"experts of {placed.n_cpu_moe} layers in host RAM")
+        words.append("all experts in host RAM")
+    elif placed.host_expert_layers:
+        words.append(f"experts of {placed.host_expert_layers} layers in host RAM")
     if placed.tensor_split:
         words.append("split " + ":".join(f"{part:g}" for part in placed.tensor_split))
-    if placed.override_tensor:
-        words.append(f"tensors {placed.override_tensor}")
+    if placed.moe_cache_mib:
+        words.append(f"{placed.moe_cache_mib} MiB of VRAM for experts used last")
     return ", ".join(words)
 
 

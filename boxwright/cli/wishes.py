@@ -24,19 +24,21 @@ OPTION_OF = {
 
 def wish_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The click options that override an inventory's, in the order of `--help`."""
-    positive = click.IntRange(min=1)
+    positive, from_zero = click.IntRange(min=1), click.IntRange(min=0)
     for option in reversed(
         (
             click.option("--model", metavar="NAME", help="A model of the catalog, or auto."),
             click.option("--quant", metavar="QUANT", help="Its quant; default the catalog's."),
-            click.option("--ctx", type=positive, help="Context in tokens; default 32768."),
+            click.option(
+                "--ctx", type=from_zero, help="Context in tokens; default 32768, 0: what fits."
+            ),
             click.option("--cache-type", metavar="T", help="Type of the KV cache; default q8_0."),
-            click.option("--ubatch", type=positive, help="Physical batch in tokens; default 512."),
+            click.option(
+                "--ubatch", type=from_zero, help="Physical batch; default 512, 0: what fits."
+            ),
             click.option("--gpus", type=positive, help="Use only the first N cards."),
             click.option("--cpu-moe", is_flag=True, help="Keep all experts in host RAM."),
-            click.option(
-                "--n-cpu-moe", type=click.IntRange(min=0), help="... of the first N layers."
-            ),
+            click.option("--n-cpu-moe", type=from_zero, help="... of the first N layers."),
             click.option("--tensor-split", metavar="A,B", help="Shares of the cards, as 1,1."),
             click.option("--parallel", type=positive, help="Users served at once; default 1."),
         )

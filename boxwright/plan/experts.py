@@ -53,16 +53,19 @@ def words(layout: Layout, gpu_layers: str | int, shape: ModelShape) -> Placement
     split = layout.split or None
     on_host = {n for n in layout.experts_on_host if shape.layers[n].expert_bytes}
     with_experts = {n for n, layer in enumerate(shape.layers) if layer.expert_bytes}
+    placed = Placement(
+        gpu_layers, cpu_moe=False, tensor_split=split, host_expert_layers=len(on_host)
+    )
     if not on_host:
-        return Placement(gpu_layers, cpu_moe=False, tensor_split=split)
+        return placed
     if on_host == with_experts:
-        return Placement(gpu_layers, cpu_moe=True, tensor_split=split)
+        return replace(placed, cpu_moe=True)
     last = max(on_host) + 1
     if on_host == with_experts & first_layers(last):
-        return Placement(gpu_layers, cpu_moe=False, n_cpu_moe=last, tensor_split=split)
+        return replace(placed, n_cpu_moe=last)
     names = "|".join(str(number) for number in sorted(on_host))
     pattern = rf"blk\.({names})\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
-    return Placement(gpu_layers, cpu_moe=False, tensor_split=split, override_tensor=pattern)
+    return replace(placed, override_tensor=pattern)
 
 
 def _fits(memory: MemoryPlan) -> bool:

@@ -70,7 +70,10 @@ class ModelPlan:
 
 @dataclass(frozen=True)
 class Placement:
-    """Which weights lie where; the words are llama-server's own."""
+    """Which weights lie where; the words are llama-server's own.
+
+    `host_expert_layers` says of how many layers the experts lie in host RAM.
+    """
 
     gpu_layers: str | int
     cpu_moe: bool
@@ -78,6 +81,7 @@ class Placement:
     tensor_split: tuple[float, ...] | None = None
     override_tensor: str | None = None
     moe_cache_mib: int | None = None
+    host_expert_layers: int = 0
 
 
 @dataclass(frozen=True)

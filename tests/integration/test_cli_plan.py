@@ -169,7 +169,7 @@ def test_a_url_of_a_hub_is_planned_from_its_header_alone(world: Endpoints) -> No
         ),
         (("--facts", XEON, "some_inventory.py"), 2, "INVENTORY"),
         (("--facts", XEON, "--model", "a", "--gguf", "b"), 2, "--gguf"),
-        (("--facts", XEON, "--ctx", "0"), 2, "--ctx"),
+        (("--facts", XEON, "--ctx", "-1"), 2, "--ctx"),
         (("--facts", XEON, "--tensor-split", "a"), 2, "--tensor-split"),
     ],
 )
