@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from boxwright.catalog.catalog import Catalog, marketing_name
 
@@ -36,6 +37,7 @@ def devices_named(catalog: Catalog, text: str) -> tuple[int, ...]:
     return ()
 
 
+@lru_cache(maxsize=8192)
 def _words(text: str) -> Words:
     return tuple(word for word in re.findall(r"[a-z0-9]+", text.lower()) if word != "nvidia")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ PRODUCT = sorted(
 SOURCES = sorted({*PRODUCT, *(ROOT / "tests").rglob("*.py"), *(ROOT / "inventories").rglob("*.py")})
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
