@@ -78,7 +78,7 @@ def _memory_row(machine: Machine, constants: SpeedConstants, found: HostBandwidt
 def active_bytes(shape: ModelShape, layout: Layout) -> dict[int, int]:
     """Bytes of weights that one token touches, by device and HOST (embeddings: a row, so none)."""
     found = dict.fromkeys(range(HOST, layout.devices), 0)
-    count = len(shape.layers)
+    count = shape.spread_layers
     for number, layer in enumerate(shape.layers):
         found[layout.device_of(number, count)] += layer.dense_bytes + layer.shared_expert_bytes
         found[layout.experts_device(number, count)] += active_experts(shape, layer)
@@ -120,7 +120,7 @@ def _launches_us(
     layout: Layout,
 ) -> float:
     """What layers cost beside their weights; more sockets make every start of threads slower."""
-    total, count, before = 0.0, len(shape.layers), None
+    total, count, before = 0.0, shape.spread_layers, None
     for number, layer in enumerate(shape.layers):
         device = layout.device_of(number, count)
         experts = layout.experts_device(number, count) if layer.expert_bytes else device

@@ -77,7 +77,7 @@ def first_token_s(
 
 def _batch(constants: SpeedConstants, shape: ModelShape, layout: Layout, ubatch: int) -> Batch:
     operations = dict.fromkeys(range(HOST, layout.devices), 0.0)
-    count, copied = len(shape.layers), 0.0
+    count, copied = shape.spread_layers, 0.0
     each = 2 * 8 / _bits(shape) * ubatch
     for number, layer in enumerate(shape.layers):
         device = layout.device_of(number, count)
