@@ -11,8 +11,8 @@ LONGEST = 240  # characters; a sentence with more in brackets is not read
 # are those of apt, dpkg, rpm and dnf under LC_ALL=C.
 TELLING = (
     r"No space left on device|more space needed on",
-    r"NO_PUBKEY|GPG check FAILED|is not signed|couldn't be verified|signatures? (were|was) invalid",
-    r"Public key for|Signature verification failed|Signing key on",
+    r"NO_PUBKEY|Public key for|is not signed|not correct for this package|couldn't be verified",
+    r"signatures? (were|was) invalid|Signing key on|GPG check FAILED|Signature verification failed",
     r"Could not resolve|Temporary failure resolving|Curl error|Could not connect|Failed to connect",
     r"404  Not Found|Hash Sum mismatch|Failed to download metadata|does not have a Release file",
     r"dpkg: error processing|bad exit status|Error! ",

@@ -62,7 +62,10 @@ def finish_packages() -> Commands:
     if not left:
         noop("every package is whole")
         return
-    cure = f"repair it ({manager.repair}), then run again"
+    cure = (
+        f"repair it ({manager.repair}), or take away what cannot be repaired"
+        f" ({manager.tool} remove NAME), then run again"
+    )
     yield from finish(manager, left, cure)
     left = unfinished(manager)
     if left:

@@ -48,7 +48,7 @@ in_use() {
 }
 for try in 1 2 3 4 5; do
   busy=$(in_use)
-  test -n "$busy" || break
+  case $busy in '' | *unknown*) break ;; esac
   sleep 1
 done
 loaded=

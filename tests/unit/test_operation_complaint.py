@@ -59,11 +59,19 @@ Downloading Packages:
 Package nvidia-driver-cuda-595.58.03-1.el9.x86_64.rpm is not signed
 Error: GPG check FAILED
 """
+DNF_WRONG_KEY = """\
+Import of key(s) didn't help, wrong key(s)?
+Public key for epel-release-9-7.el9.x86_64.rpm is not installed. Failing package is: \
+epel-release-9-7.el9.x86_64
+ GPG Keys are configured as: file:///work/other.asc
+Error: GPG check FAILED
+"""
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        (DNF_WRONG_KEY, "Public key for epel-release-9-7.el9.x86_64.rpm is not installed"),
         (HELD, "nvidia-driver-cuda : Depends: libcuda1 (= 580.95.05-1)"),
         (FULL, "No space left on device"),
         (CONFIGURE, "Bad return status for module build on kernel: 6.12.48"),
