@@ -88,12 +88,18 @@ ROCKY = {
     "id": "rocky", "version_id": "9.6", "kernel": "5.14.0-570.17.1.el9_6.x86_64", "glibc": "2.34",
 }  # fmt: skip
 FEDORA = {"id": "fedora", "version_id": "44", "kernel": "7.2.6-200.fc44.x86_64", "glibc": "2.43"}
+# an asset that its older glibc runs; without one llama.cpp would be compiled there
+ROCKY_ASSET = {
+    "build": "b11669", "asset": "llama-b11669-bin-ubuntu-cuda-12.8-x64.tar.gz", "cuda": "12.8",
+    "cudart": "cudart-llama-b11669-bin-ubuntu-cuda-12.8-x64.tar.gz", "archs": ["61-virtual"],
+    "glibc": "2.34", "arch": "x86_64",
+}  # fmt: skip
 WITH_AMD = [gpu("0000:01:00.0", "10de:2b85"), gpu("0000:0e:00.0", "1002:73bf")]
 GOOD: dict[str, tuple[Callable[[], dict[str, Any]], dict[str, Any]]] = {
     "good": (ryzen(), {}),
     "pascal": (lambda: report("xeon"), {}),
     "amdbeside": (ryzen(gpus=WITH_AMD), {}),
-    "rocky9": (lambda: report("xeon", os=ROCKY), {}),
+    "rocky9": (lambda: report("xeon", os=ROCKY), {"runtime_asset_rows": [ROCKY_ASSET]}),
     "fedora44": (lambda: report("xeon", os=FEDORA), {}),
     # each cure that the refusals above give, taken
     "curedmixed": (

@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 
 from tests.integration.fleet import Endpoints, endpoints, report, run_fleet
-from tests.integration.test_fleet import FEDORA, ROCKY, access, refusal_in, sent_to, without_facts
+from tests.integration.test_fleet import (
+    FEDORA,
+    ROCKY,
+    ROCKY_ASSET,
+    access,
+    refusal_in,
+    sent_to,
+    without_facts,
+)
 from tests.lab.runs import Run
 
 V580 = "3:580.178.04-1"
@@ -42,7 +50,8 @@ def host(where: Endpoints, os: dict[str, Any], answers: dict[str, Any]) -> dict[
         "cat /etc/group": "llama:x:998:",
         **answers,
     }
-    return {**where.data(), "fake_responses": responses}
+    rows = {"runtime_asset_rows": [ROCKY_ASSET]}
+    return {**where.data(), **rows, "fake_responses": responses}
 
 
 def fleet(where: Endpoints) -> dict[str, dict[str, Any]]:
