@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from boxwright.shapes import LayerShape, ModelShape
 
 PAD_TOKENS = 256
+WHOLE_RATIO = 128  # layers that compress so many tokens see all rows, and have no indexer
 # bytes per element as (numerator, denominator), of ggml's block sizes
 CACHE_TYPES = {
     "f32": (4, 1),
@@ -69,21 +70,21 @@ def layer_bytes(layer: LayerShape, size: ContextSize) -> int:
 
 
 def compressed_bytes(shape: ModelShape, number: int, size: ContextSize) -> int:
-    """What DeepSeek-V4 keeps beside its raw window: compressed caches and the indexer's keys.
+    """What DeepSeek-V4 keeps beside its raw window: rows of compressed K, and the indexer's keys.
 
-    CSA layers keep one row of 512 elements for 4 tokens and an indexer row of 128, HCA layers one
-    row for 128 tokens; layers without a ratio nothing (src/llama-kv-cache-dsv4.cpp).
+    CSA layers keep a row of K and an indexer's key for 4 tokens, HCA layers a row for 128; layers
+    without a ratio nothing. Rows are padded to 256 (src/llama-kv-cache-dsv4.cpp).
     """
-    if shape.architecture != "deepseek4":
-        return 0
-    ratio = _ratio(shape, number)
+    ratio = _ratio(shape, number) if shape.architecture == "deepseek4" else 0
     if ratio == 0:
         return 0
     numerator, denominator = CACHE_TYPES[size.cache_type]
-    cells = size.per_sequence // ratio if ratio < 128 else padded(size.per_sequence // ratio)
-    elements = shape.layers[number].kv_elements_k * cells
-    indexer = 128 * 2 * cells if ratio < 128 else 0
-    return size.sequences * (elements * numerator // denominator + indexer)
+    width = shape.layers[number].kv_elements_k
+    if ratio < WHOLE_RATIO:
+        key = shape.metadata.get(f"{shape.architecture}.attention.indexer.key_length", 128)
+        width += int(key)
+    rows = padded(max(-(-size.per_sequence // ratio), 1))
+    return size.sequences * (width * rows * numerator // denominator)
 
 
 def _ratio(shape: ModelShape, number: int) -> int:

@@ -14,7 +14,7 @@ from gguf import GGMLQuantizationType
 from tests.unit.gguf_files import F32, Q4_K, Q8_0, Tensor
 
 MXFP4 = GGMLQuantizationType.MXFP4
-F16 = GGMLQuantizationType.F16
+I32 = GGMLQuantizationType.I32
 
 
 @dataclass(frozen=True)
@@ -488,9 +488,65 @@ def qwen3_dense() -> Model:
     return model("qwen3-32b", "qwen3", s, layer, feed_forward_length=25600)
 
 
+def deepseek_v4_flash() -> Model:
+    """DeepSeek-V4-Flash."""
+    s = Sizes(43, 4096, 64, 1, 512, 129280, 1048576)
+    ratios = [0, 0, *([4, 128] * 21)][:43]
+
+    def layer(number: int) -> Iterator[Tensor]:
+        yield from s.norms("attn_norm", "ffn_norm")
+        yield "attn_sinks.weight", (64,), F32
+        yield "attn_q_a.weight", (4096, 1024), Q8_0
+        yield "attn_q_a_norm.weight", (1024,), F32
+        yield "attn_q_b.weight", (1024, 64 * 512), Q8_0
+        yield "attn_kv.weight", (4096, 512), Q8_0
+        yield "attn_kv_a_norm.weight", (512,), F32
+        yield "attn_output_a.weight", (4096, 8 * 1024), Q8_0
+        yield "attn_output_b.weight", (8 * 1024, 4096), Q8_0
+        for part in ("attn", "ffn"):
+            yield f"hc_{part}_fn.weight", (4 * 4096, 24), F32
+            yield f"hc_{part}_base.weight", (24,), F32
+            yield f"hc_{part}_scale.weight", (3,), F32
+        factor = 2 if ratios[number] == 4 else 1
+        if ratios[number]:
+            yield "attn_compressor_kv.weight", (4096, factor * 512), Q8_0
+            yield "attn_compressor_gate.weight", (4096, factor * 512), Q8_0
+            yield "attn_compressor_ape.weight", (factor * 512, ratios[number]), F32
+            yield "attn_compressor_norm.weight", (512,), F32
+        if ratios[number] == 4:
+            yield "indexer.proj.weight", (4096, 64), Q8_0
+            yield "indexer.attn_q_b.weight", (1024, 64 * 128), Q8_0
+            yield "indexer_compressor_kv.weight", (4096, 256), Q8_0
+            yield "indexer_compressor_gate.weight", (4096, 256), Q8_0
+            yield "indexer_compressor_ape.weight", (256, 4), F32
+            yield "indexer_compressor_norm.weight", (128,), F32
+        yield from s.experts(256, 2048, MXFP4, bias="" if number < 3 else "choice")
+        if number < 3:
+            yield "ffn_gate_tid2eid.weight", (6, 129280), I32
+        yield from s.feed_forward(2048, "_shexp")
+
+    made = model(
+        "deepseek-v4-flash", "deepseek4", s, layer, expert_count=256, expert_used_count=6,
+        expert_feed_forward_length=2048, expert_shared_count=1, expert_weights_scale=1.5,
+        expert_weights_norm=True, expert_gating_func=4, feed_forward_length=2048,
+        swiglu_clamp_exp=[10.0] * 43, attention__q_lora_rank=1024,
+        attention__sliding_window=128, attention__indexer__head_count=64,
+        attention__indexer__key_length=128, attention__indexer__top_k=512,
+        attention__output_group_count=8, attention__output_lora_rank=1024,
+        attention__compress_rope_freq_base=160000.0, attention__compress_ratios=ratios,
+        hyper_connection__count=4, hyper_connection__sinkhorn_iterations=20,
+        hyper_connection__epsilon=1e-6, hash_layer_count=3, rope__dimension_count=64,
+    )  # fmt: skip
+    made.tensors.append(("output_hc_fn.weight", (4 * 4096, 4), F32))
+    made.tensors.append(("output_hc_base.weight", (4,), F32))
+    made.tensors.append(("output_hc_scale.weight", (1,), F32))
+    return made
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     "qwen3.5-122b-a10b": qwen35_122b,
     "minimax-m2.7": minimax_m2,
+    "deepseek-v4-flash": deepseek_v4_flash,
     "qwen3.5-35b-a3b": qwen35_35b,
     "gpt-oss-120b": lambda: gpt_oss("gpt-oss-120b", 36, 128),
     "gpt-oss-20b": lambda: gpt_oss("gpt-oss-20b", 24, 32),

@@ -18,7 +18,7 @@ from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import ModelShape
 
 LONGEST_PERIOD = 8  # of layers that alternate: Gemma's six are the longest that are usual
-KEPT = 3
+KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,19 @@ def _peaks(order: _Order) -> tuple[int, ...]:
 
 
 def _without_repeats(blocks: list[Block]) -> tuple[Block, ...]:
-    """Runs of layers that repeat, with any period, cut down to three or four repetitions each.
+    """Runs of layers that repeat, with any period, cut down to four to seven repetitions each.
 
-    Tensors may change places from one repetition to the next and back, so they go in pairs.
+    Tensors may change places from one repetition to the next, and come back after two or four: so
+    repetitions are left out by fours.
     """
     kept: list[Block] = []
     index = 0
     while index < len(blocks):
         for period in range(1, LONGEST_PERIOD + 1):
             last = kept[-period:]
-            ahead = blocks[index : index + 2 * period]
-            if kept[-KEPT * period :] == last * KEPT and ahead == last * 2:
-                index += 2 * period
+            ahead = blocks[index : index + KEPT * period]
+            if kept[-KEPT * period :] == last * KEPT and ahead == last * KEPT:
+                index += KEPT * period
                 break
         else:
             kept.append(blocks[index])

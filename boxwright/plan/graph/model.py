@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from boxwright.plan.graph import latent, ops, recurrent
+from boxwright.plan.graph import deepseek4, latent, ops, recurrent
 from boxwright.plan.graph.experts import mixture
 from boxwright.plan.graph.net import Block, Net
 from boxwright.plan.graph.style import Style
@@ -14,6 +14,8 @@ from boxwright.plan.graph.tensors import F32, I32, I64, Graph, Tensor, shape
 def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     """The graph of one batch."""
     x = embeddings(net, style)
+    if style.compression is not None:
+        return deepseek4.build(net, blocks, x, style.routing, style.compression)
     last = len(blocks) - 1
     for index, block in enumerate(blocks):
         net.layer = index

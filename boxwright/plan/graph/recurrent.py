@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from boxwright.plan.graph import ops
 from boxwright.plan.graph.net import Block, Net
-from boxwright.plan.graph.tensors import F32, I32, Tensor, shape
+from boxwright.plan.graph.tensors import I32, Tensor, shape
 
 
 @dataclass(frozen=True)
@@ -197,6 +197,3 @@ def short_convolution(net: Net, block: Block, x: Tensor, geometry: Recurrence) -
     convolved = _convolved(net, block, mixed, geometry, width, "shortconv.conv")
     made = net.linear(ops.over(c, convolved), block, "shortconv.out_proj")
     return ops.reshape(made, width, each * count)
-
-
-__all__ = ["F32", "Recurrence", "delta_net", "mamba2", "short_convolution"]

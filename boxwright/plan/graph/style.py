@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from boxwright.plan.graph.compressed import Compression
 from boxwright.plan.graph.experts import Routing
 from boxwright.plan.graph.latent import Latent
 from boxwright.plan.graph.metadata import Metadata
@@ -74,6 +75,7 @@ class Style:
     routing: Routing = field(default_factory=Routing)
     recurrence: Recurrence | None = None
     latent: Latent | None = None
+    compression: Compression | None = None
 
     def ropes(self, layer: int, window: int | None) -> bool:
         """Whether this layer's attention is rotary."""
@@ -117,6 +119,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         routing=_routing(architecture, metadata),
         recurrence=_recurrence(metadata),
         latent=_latent(metadata),
+        compression=_compression(metadata) if architecture == "deepseek4" else None,
     )
 
 
@@ -154,4 +157,14 @@ def _latent(metadata: Metadata) -> Latent | None:
         rope=metadata.at("rope.dimension_count"),
         head_k=metadata.at("attention.key_length_mla") or metadata.at("attention.key_length"),
         head_v=metadata.at("attention.value_length_mla") or metadata.at("attention.value_length"),
+    )
+
+
+def _compression(metadata: Metadata) -> Compression:
+    return Compression(
+        groups=metadata.at("attention.output_group_count"),
+        output_rank=metadata.at("attention.output_lora_rank"),
+        indexer_heads=metadata.at("attention.indexer.head_count"),
+        indexer_head=metadata.at("attention.indexer.key_length"),
+        top_k=metadata.at("attention.indexer.top_k"),
     )
