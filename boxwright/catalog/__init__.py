@@ -8,6 +8,7 @@ from boxwright.catalog.load import load, load_with
 from boxwright.catalog.software import (
     AssetRow,
     FlagChange,
+    Geometry,
     LlamaCpp,
     ModelFileRow,
     ModelRow,
@@ -56,6 +57,7 @@ __all__ = [
     "DriverPackages",
     "DriverSource",
     "FlagChange",
+    "Geometry",
     "GpuKind",
     "GpuRow",
     "HostMemoryRow",

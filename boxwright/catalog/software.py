@@ -73,12 +73,39 @@ class QuantRow:
 Fork = Annotated[str, Field(pattern=r"^\w[\w.-]*/\w[\w.-]*@\w[\w./-]*$")]
 
 
+@dataclass(frozen=True, config=STRICT)
+class Geometry:
+    """What a model's memory and speed are estimated from before the Hub has told its tensors.
+
+    `expert_parameters` are all routed experts'; `kv_elements_k` and `_v` are per token and layer
+    that attends. Every `full_attention_interval`th layer attends to everything; the others keep
+    `recurrent_bytes` per sequence, or a window of `sliding_window` tokens; with a window and no
+    interval all layers have it. `tied`: the output shares the token embeddings.
+    """
+
+    layers: int
+    hidden_size: int
+    vocabulary: int
+    kv_elements_k: int
+    kv_elements_v: int
+    experts: int = 0
+    experts_used: int = 0
+    expert_parameters: int = 0
+    full_attention_interval: int = 1
+    recurrent_bytes: int = 0
+    sliding_window: int | None = None
+    tied: bool = False
+
+
 @dataclass(frozen=True, config=ConfigDict(extra="ignore"))
 class ModelRow:
     """One model; `first_build` is the oldest llama.cpp build that loads it.
 
     `fork` is what it needs instead of upstream's llama.cpp: "OWNER/NAME@REF", compiled on the host
     from that tag or commit (a branch moves, and what was compiled of it does not follow).
+
+    `quality` orders models for `model: auto`, the best highest; 0 is never chosen, nor is a model
+    without `geometry` and `parameters`, nor a quant without `size_gb`.
 
     Unknown keys of users' rows are left alone: they may be of a newer version of this program.
     """
@@ -93,6 +120,8 @@ class ModelRow:
     context_train: int | None = None
     first_build: int | None = None
     fork: Fork | None = None
+    quality: int = 0
+    geometry: Geometry | None = None
     licence: str | None = None
     sampling: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()

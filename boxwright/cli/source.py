@@ -30,11 +30,20 @@ def plan_named(machine: Machine, wanted: Wanted) -> Plan:
     Raises Sentence (exit 1) if the catalog or the Hub cannot answer.
     """
     known_catalog = _catalog(wanted)
-    chosen = planner.choose_model(known_catalog, wanted)
+    settled = planner.settle(machine, known_catalog, wanted, _known_at_hub)
+    if isinstance(settled, Refusal):
+        return Plan(refusal=settled)
+    chosen = planner.choose_model(known_catalog, settled)
     if isinstance(chosen, Refusal):
         return Plan(refusal=chosen)
-    known = _from_hub(chosen, Endpoints())
-    return planner.make(machine, known_catalog, wanted, known)
+    notes = planner.note_on(machine, known_catalog, wanted, settled)
+    known = replace(_from_hub(chosen, Endpoints()), notes=notes)
+    return planner.make(machine, known_catalog, settled, known)
+
+
+def _known_at_hub(choice: ModelChoice) -> Known:
+    """For a choice of the planner's; raises Sentence (exit 1) if the Hub does not answer."""
+    return _from_hub(choice, Endpoints())
 
 
 def plan_file(machine: Machine, wanted: Wanted, gguf: str) -> Plan:

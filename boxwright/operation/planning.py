@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from pyinfra.context import host
 
-from boxwright import catalog, facts, plan, supply
+from boxwright import facts, plan, supply
+from boxwright.catalog import CatalogError
 from boxwright.machine import Machine
+from boxwright.operation.choosing import catalog_for, chosen_for_host
 from boxwright.operation.options import endpoints_for_host, option
 from boxwright.operation.recent import recently
 from boxwright.plan.results import Plan, Refusal, RuntimePlan, SourceBuild
@@ -44,47 +46,35 @@ def model_for_host() -> supply.ResolvedModel | Refusal:
     """The files and the shape of this host's model: from its own stamp, else from the Hub."""
     try:
         wanted = wanted_for_host()
-        known_catalog = catalog.load_with(wanted.models_catalog, wanted.runtime_asset_rows)
-    except (WantedError, catalog.CatalogError) as error:
+        chosen = chosen_for_host(machine_of_host(), catalog_for(wanted), wanted)
+    except (WantedError, CatalogError) as error:
         return Refusal(str(error), "correct the option in the inventory's data")
-    chosen = plan.choose_model(known_catalog, wanted)
-    if isinstance(chosen, Refusal):
-        return chosen
-    stamps = recently(facts.Models, directory=wanted.models_directory)
-    found = supply.model_from_stamp(chosen, stamps) or supply.model_from_hub(
-        chosen, endpoints_for_host()
-    )
-    return Refusal(found.reason, found.cure) if isinstance(found, supply.Failure) else found
+    return chosen if isinstance(chosen, Refusal) else chosen.model
 
 
 def plan_for_host() -> Plan:
     """Everything decided for this host, now; `refusal` says why not, if not."""
     try:
         wanted = wanted_for_host()
-        known_catalog = catalog.load_with(wanted.models_catalog, wanted.runtime_asset_rows)
-    except (WantedError, catalog.CatalogError) as error:
+        known_catalog = catalog_for(wanted)
+    except (WantedError, CatalogError) as error:
         return Plan(refusal=Refusal(str(error), "correct the option in the inventory's data"))
     machine = machine_of_host()
     if is_silent(machine):
         return Plan(refusal=SILENT)
-    chosen = plan.choose_model(known_catalog, wanted)
+    chosen = chosen_for_host(machine, known_catalog, wanted)
     if isinstance(chosen, Refusal):
         return Plan(refusal=chosen)
-    stamps = recently(facts.Models, directory=wanted.models_directory)
     releases = recently(facts.Releases, directory=wanted.runtime_directory)
-    model = supply.model_from_stamp(chosen, stamps) or supply.model_from_hub(
-        chosen, endpoints_for_host()
-    )
-    if isinstance(model, supply.Failure):
-        return Plan(refusal=Refusal(model.reason, model.cure))
     known = plan.Known(
-        files=model.files,
-        commit=model.commit,
-        shape=model.shape,
+        files=chosen.model.files,
+        commit=chosen.model.commit,
+        shape=chosen.model.shape,
         flags_by_release={stamp.release: stamp.flags for stamp in releases.installed},
-        bytes_on_host=stamps.bytes_of(chosen.name, chosen.quant),
+        bytes_on_host=chosen.stamps.bytes_of(chosen.choice.name, chosen.choice.quant),
+        notes=chosen.notes,
     )
-    return plan.make(machine, known_catalog, wanted, known)
+    return plan.make(machine, known_catalog, chosen.wanted, known)
 
 
 def release_assets(runtime: RuntimePlan) -> tuple[supply.ReleaseAsset, ...] | Refusal:

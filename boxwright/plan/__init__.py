@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from boxwright.plan.known import Known, ModelChoice
+from boxwright.plan.choose import note_on, settle
+from boxwright.plan.known import Known, Measured, ModelChoice
 from boxwright.plan.make import make
 from boxwright.plan.model import choose_model
 from boxwright.plan.report import as_json
@@ -11,6 +12,7 @@ from boxwright.plan.wanted import Wanted
 
 __all__ = [
     "Known",
+    "Measured",
     "ModelChoice",
     "Plan",
     "Refusal",
@@ -18,4 +20,6 @@ __all__ = [
     "as_json",
     "choose_model",
     "make",
+    "note_on",
+    "settle",
 ]

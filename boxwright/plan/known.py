@@ -39,7 +39,7 @@ class Known:
 
     `flags_by_release` maps a release directory's name to the flags its own `--help` lists;
     `bytes_on_host` is how much of the model already lies on its disk, finished or partial;
-    `measured` replaces the prediction of speed.
+    `measured` replaces the prediction of speed. `notes` are sentences for the plan's warnings.
     """
 
     files: tuple[ModelFile, ...] = ()
@@ -48,3 +48,4 @@ class Known:
     flags_by_release: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bytes_on_host: int = 0
     measured: Measured | None = None
+    notes: tuple[str, ...] = ()

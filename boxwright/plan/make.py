@@ -12,10 +12,7 @@ from boxwright.plan import (
     checks,
     driver,
     driver_installed,
-    memory,
     model,
-    moe_cache,
-    placement,
     runtime,
     server,
     sizes,
@@ -23,13 +20,10 @@ from boxwright.plan import (
     tuning,
 )
 from boxwright.plan.cards import Cards
-from boxwright.plan.context import CACHE_TYPES, ContextSize, compressed_bytes, layer_bytes
 from boxwright.plan.known import Known, ModelChoice
-from boxwright.plan.layout import Layout
-from boxwright.plan.placement import Placed
-from boxwright.plan.results import MemoryPlan, Plan, Refusal
+from boxwright.plan.place import place
+from boxwright.plan.results import Plan, Refusal
 from boxwright.plan.wanted import Wanted
-from boxwright.shapes import ModelShape
 
 T = TypeVar("T")
 
@@ -71,6 +65,7 @@ def make(machine: Machine, catalog: Catalog, wanted: Wanted, known: Known) -> Pl
         draft.refuse(choice)
         return draft.plan
     draft.take("model", model.decide(choice, wanted, known))
+    draft.warn(*known.notes)
     distribution = checks.system(machine, catalog)
     if isinstance(distribution, Refusal):
         draft.refuse(distribution)
@@ -139,7 +134,7 @@ def _model(
     if unknown is not None or checks.sizes(wanted) is not None:
         return wanted
     shape = known.shape
-    wanted, placed = sizes.decide(wanted, shape, lambda wish: _placed(machine, wish, shape, chosen))
+    wanted, placed = sizes.decide(wanted, shape, lambda wish: place(machine, wish, shape, chosen))
     if isinstance(placed, Refusal):
         draft.refuse(placed)
         return wanted
@@ -166,32 +161,6 @@ def _model(
             f" {wanted.server_context // wanted.server_parallel} each."
         )
     return wanted
-
-
-def _placed(machine: Machine, wanted: Wanted, shape: ModelShape, chosen: Cards) -> Placed | Refusal:
-    assert wanted.server_cache_type in CACHE_TYPES
-    size = ContextSize(
-        tokens=wanted.server_context,
-        cache_type=wanted.server_cache_type,
-        ubatch=wanted.server_ubatch,
-        sequences=wanted.server_parallel,
-    )
-
-    def measure(layout: Layout) -> MemoryPlan:
-        made = memory.compute(
-            shape,
-            layout,
-            size,
-            chosen.used,
-            machine.memory.total_mib,
-            wanted.server_cache_ram_mib,
-        )
-        return moe_cache.added(made, layout, shape, wanted.server_moe_cache_mib)
-
-    def state(layer: int) -> int:
-        return layer_bytes(shape.layers[layer], size) + compressed_bytes(shape, layer, size)
-
-    return placement.decide(shape, wanted, len(chosen.used), measure, state)
 
 
 def _server(draft: _Draft, catalog: Catalog, wanted: Wanted, known: Known, chosen: Cards) -> None:

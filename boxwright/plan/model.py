@@ -20,11 +20,9 @@ def choose_model(catalog: Catalog, wanted: Wanted) -> ModelChoice | Refusal:
     """
     row = catalog.models.get(wanted.model)
     if row is None:
-        what = (
-            "asks for a choice, which is not made yet" if wanted.model == "auto" else "is unknown"
-        )
         return Refusal(
-            f"model {wanted.model!r} {what}; the catalog has {', '.join(sorted(catalog.models))}",
+            f"model {wanted.model!r} is unknown; the catalog has"
+            f" {', '.join(sorted(catalog.models))}",
             "set model to one of these, or add a row of it to models_catalog",
         )
     quant = wanted.model_quant or row.default_quant

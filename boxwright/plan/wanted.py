@@ -46,6 +46,7 @@ class Wanted:
     # model
     model: str = "qwen3.5-122b-a10b"
     model_quant: str | None = None
+    model_min_decode_tok_s: float = 5.0
     models_catalog: dict[str, Any] = field(default_factory=dict)
     models_directory: str = "/srv/models"
 

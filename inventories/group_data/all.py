@@ -122,11 +122,14 @@ tuning_governor = "performance"
 
 # -- model -------------------------------------------------------------------------------------
 
-# name in the catalog (boxwright/catalog/models.yaml) or in models_catalog
+# name in the catalog (boxwright/catalog/models.yaml) or in models_catalog; "auto": what fits best
 model = "qwen3.5-122b-a10b"
 
 # quant of the model, such as "Q4_K_M"; None: the catalog's default, never a smaller one
 model_quant = None
+
+# tokens per second that "auto" asks of decode at least; a slower model is not chosen
+model_min_decode_tok_s = 5.0
 
 # rows for models the catalog does not have, or that replace its own; the same keys as there
 models_catalog = {}

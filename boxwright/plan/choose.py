@@ -1,0 +1,181 @@
+"""`model: auto`: the best model and quant of the catalog that fits, and what the next better needs.
+
+Candidates are ranked by the catalog's `quality`, less what a quant of few bits loses, and the first
+one wins that fits with the wanted context and decodes fast enough. Only what does not change from
+run to run counts, in steps: all of RAM and VRAM, never what is free now, so that a host that is
+done keeps its model. Estimated shapes rank and rule out; then the chosen one's real shape is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from boxwright.catalog import Catalog, ModelRow
+from boxwright.machine import Machine
+from boxwright.plan import cards as card_rules
+from boxwright.plan import checks, sizes, speed
+from boxwright.plan.cards import UsedCard
+from boxwright.plan.estimate import estimated_shape
+from boxwright.plan.known import Known, ModelChoice
+from boxwright.plan.model import choose_model
+from boxwright.plan.place import place
+from boxwright.plan.results import Refusal
+from boxwright.plan.wanted import Wanted
+from boxwright.shapes import ModelShape
+
+AUTO = "auto"
+GIB_MIB = 1024
+# a driver reports up to 120 MiB less than a card's nominal size; both have to count as the same
+VRAM_SLACK_MIB = 256
+MORE_RAM_GB = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+TRIED = 8  # better candidates that are asked for what they need
+# what a quant loses of its model's quality, by bits per weight at least
+LOST_BY_BITS = ((5.0, 0), (4.2, 1), (3.7, 3), (3.2, 7), (2.7, 12), (0.0, 20))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One quant of a model, its rank (the higher the better) and its estimated shape."""
+
+    name: str
+    quant: str
+    rank: tuple[int, float]
+    shape: ModelShape
+
+    @property
+    def label(self) -> str:
+        """How sentences call it."""
+        return f"{self.name} {self.quant}"
+
+    def wished(self, wanted: Wanted) -> Wanted:
+        """The wishes with this model in place of "auto"."""
+        return replace(wanted, model=self.name, model_quant=self.quant)
+
+
+def settle(
+    machine: Machine,
+    catalog: Catalog,
+    wanted: Wanted,
+    resolve: Callable[[ModelChoice], Known | None],
+) -> Wanted | Refusal:
+    """The wishes with a model's name and quant; those that name one already are left as they are.
+
+    `resolve` gives the real shape of a choice, None where it cannot be had now: then the next
+    candidate counts whose shape is there, and without one the best is named all the same.
+    """
+    if wanted.model != AUTO:
+        return wanted
+    unknown: Wanted | None = None
+    for candidate in fitting(machine, catalog, wanted):
+        named = candidate.wished(wanted)
+        choice = choose_model(catalog, named)
+        if isinstance(choice, Refusal):
+            continue
+        known = resolve(choice)
+        if known is None or known.shape is None:
+            unknown = unknown or named
+        elif suits(machine, catalog, named, known.shape):
+            return named
+    return unknown or _none(machine, wanted)
+
+
+def fitting(machine: Machine, catalog: Catalog, wanted: Wanted) -> Iterator[Candidate]:
+    """The candidates that fit by their estimates, the best first."""
+    return (
+        one
+        for one in candidates(catalog, wanted)
+        if suits(machine, catalog, one.wished(wanted), one.shape)
+    )
+
+
+def candidates(catalog: Catalog, wanted: Wanted) -> list[Candidate]:
+    """Every quant of the catalog that can be estimated and is of use, the best first."""
+    found = [
+        Candidate(name, quant, _rank(row, shape), shape)
+        for name, row in catalog.models.items()
+        if row.quality and _useful(catalog, wanted, name, row)
+        for quant, files in row.quants.items()
+        if wanted.model_quant in (None, quant)
+        if (shape := estimated_shape(row, files)) is not None
+    ]
+    return sorted(found, key=lambda one: (one.rank, one.label), reverse=True)
+
+
+def _useful(catalog: Catalog, wanted: Wanted, name: str, row: ModelRow) -> bool:
+    """Whether upstream's build loads the model, and it was trained for the wanted context."""
+    if row.fork or checks.build_loads(catalog, replace(wanted, model=name)) is not None:
+        return False
+    return not row.context_train or wanted.server_context <= row.context_train
+
+
+def _rank(row: ModelRow, shape: ModelShape) -> tuple[int, float]:
+    bits = 8 * shape.file_bytes / max(shape.parameters, 1)
+    lost = next(points for least, points in LOST_BY_BITS if bits >= least)
+    return row.quality - lost, bits
+
+
+def suits(machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape) -> bool:
+    """Whether a model fits with the wanted context, and decodes as fast as `auto` asks."""
+    total_mib = machine.memory.total_mib // GIB_MIB * GIB_MIB
+    steady = replace(machine, memory=replace(machine.memory, total_mib=total_mib))
+    chosen = card_rules.select(steady, catalog, wanted)
+    if isinstance(chosen, Refusal) or checks.vram_known(chosen) or checks.sizes(wanted):
+        return False
+    chosen = replace(chosen, used=tuple(_steady(card) for card in chosen.used))
+    wanted, placed = sizes.decide(wanted, shape, lambda wish: place(steady, wish, shape, chosen))
+    if isinstance(placed, Refusal) or not placed.fits:
+        return False
+    expected = speed.predict(steady, catalog, wanted, shape, placed.layout, chosen.used)
+    return expected is None or expected.decode_tok_s[1] >= wanted.model_min_decode_tok_s
+
+
+def _steady(card: UsedCard) -> UsedCard:
+    """A card's VRAM in whole GiB, the same before and after its driver tells it."""
+    assert card.vram_mib is not None
+    whole = (card.vram_mib + VRAM_SLACK_MIB) // GIB_MIB * GIB_MIB - VRAM_SLACK_MIB
+    return replace(card, vram_mib=max(whole, 0))
+
+
+def note_on(machine: Machine, catalog: Catalog, asked: Wanted, settled: Wanted) -> tuple[str, ...]:
+    """What a plan says of a choice that was made for it; nothing where a model was named."""
+    if asked.model != AUTO:
+        return ()
+    better = next_better(machine, catalog, settled)
+    return (
+        f"{settled.model} {settled.model_quant} is the best of the catalog that fits here"
+        + (f"; the next better: {better}." if better else "."),
+    )
+
+
+def next_better(machine: Machine, catalog: Catalog, chosen: Wanted) -> str | None:
+    """What more RAM would let run, as "+64 GB RAM → minimax-m2.7 UD-Q4_K_M".
+
+    None if no better model is in the catalog, or none would be fast enough from RAM.
+    """
+    ranked = candidates(catalog, replace(chosen, model=AUTO, model_quant=None))
+    place_of = {one.label: number for number, one in enumerate(ranked)}
+    own = place_of.get(f"{chosen.model} {chosen.model_quant}", 0)
+    others = [one for one in reversed(ranked[:own]) if one.name != chosen.model]
+    for candidate in others[:TRIED]:
+        named = candidate.wished(chosen)
+        if not suits(_with_ram(machine, MORE_RAM_GB[-1]), catalog, named, candidate.shape):
+            continue
+        for more_gb in MORE_RAM_GB:
+            if suits(_with_ram(machine, more_gb), catalog, named, candidate.shape):
+                return f"+{more_gb} GB RAM → {candidate.label}"
+    return None
+
+
+def _with_ram(machine: Machine, more_gb: int) -> Machine:
+    total_mib = machine.memory.total_mib + more_gb * GIB_MIB
+    return replace(machine, memory=replace(machine.memory, total_mib=total_mib))
+
+
+def _none(machine: Machine, wanted: Wanted) -> Refusal:
+    return Refusal(
+        f"no model of the catalog fits {machine.memory.total_mib} MiB of RAM and"
+        f" {len(machine.gpus)} cards with {wanted.server_context} tokens of context at"
+        f" {wanted.model_min_decode_tok_s:g} tok/s or more",
+        "lower server_context or model_min_decode_tok_s, or add a smaller model to models_catalog",
+    )
