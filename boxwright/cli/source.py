@@ -27,7 +27,8 @@ SHARD = re.compile(r"-(?P<index>\d{5})-of-(?P<count>\d{5})\.gguf$")
 def plan_named(machine: Machine, wanted: Wanted) -> Plan:
     """The plan for the model that is wanted; its files and shape are asked of the Hub, once.
 
-    Raises Sentence (exit 1) if the catalog or the Hub cannot answer.
+    Where the Hub does not answer, the plan rests on the catalog's estimate of the model and says
+    so. Raises Sentence (exit 1) if the catalog cannot tell either.
     """
     known_catalog = _catalog(wanted)
     settled = planner.settle(machine, known_catalog, wanted, _known_at_hub)
@@ -37,13 +38,32 @@ def plan_named(machine: Machine, wanted: Wanted) -> Plan:
     if isinstance(chosen, Refusal):
         return Plan(refusal=chosen)
     notes = planner.note_on(machine, known_catalog, wanted, settled)
-    known = replace(_from_hub(chosen, Endpoints()), notes=notes)
-    return planner.make(machine, known_catalog, settled, known)
+    model = supply.model_from_hub(chosen, Endpoints())
+    known = _estimated(known_catalog, chosen, model) if isinstance(model, supply.Failure) else None
+    known = known or _known(model)
+    return planner.make(machine, known_catalog, settled, replace(known, notes=known.notes + notes))
 
 
-def _known_at_hub(choice: ModelChoice) -> Known:
-    """For a choice of the planner's; raises Sentence (exit 1) if the Hub does not answer."""
-    return _from_hub(choice, Endpoints())
+def _known_at_hub(choice: ModelChoice) -> Known | None:
+    """For a choice of the planner's; None if the Hub does not answer."""
+    model = supply.model_from_hub(choice, Endpoints())
+    return None if isinstance(model, supply.Failure) else _known(model)
+
+
+def _estimated(
+    known_catalog: catalog.Catalog, choice: ModelChoice, failure: supply.Failure
+) -> Known | None:
+    """What the catalog estimates of a model that the Hub does not tell of now, or None."""
+    row = known_catalog.models[choice.name]
+    quant = row.quants.get(choice.quant)
+    shape = planner.estimated_shape(row, quant) if quant else None
+    if shape is None:
+        return None
+    note = (
+        f"{failure.reason}: memory and speed rest on the catalog's estimate of {choice.name}"
+        f" {choice.quant}, not on its tensors."
+    )
+    return Known(shape=shape, notes=(note,))
 
 
 def plan_file(machine: Machine, wanted: Wanted, gguf: str) -> Plan:
@@ -63,7 +83,7 @@ def plan_file(machine: Machine, wanted: Wanted, gguf: str) -> Plan:
     name = SHARD.sub("", Path(names[0]).name).removesuffix(".gguf").lower()
     choice = ModelChoice(name, QUANT, repository, revision, names)
     if where:
-        known = _from_hub(choice, Endpoints(models_hub_url=where["hub"]))
+        known = _known(supply.model_from_hub(choice, Endpoints(models_hub_url=where["hub"])))
     else:
         known = _from_disk(gguf, [Path(one) for one in names])
     row = {
@@ -76,8 +96,7 @@ def plan_file(machine: Machine, wanted: Wanted, gguf: str) -> Plan:
     return planner.make(machine, _catalog(wanted), wanted, known)
 
 
-def _from_hub(choice: ModelChoice, endpoints: Endpoints) -> Known:
-    model = supply.model_from_hub(choice, endpoints)
+def _known(model: supply.ResolvedModel | supply.Failure) -> Known:
     if isinstance(model, supply.Failure):
         raise Sentence(f"{model.reason}. Cure: {model.cure}.", FAILED)
     return Known(files=model.files, commit=model.commit, shape=model.shape)

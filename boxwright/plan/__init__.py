@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from boxwright.plan.choose import note_on, settle
+from boxwright.plan.estimate import estimated_shape
 from boxwright.plan.known import Known, Measured, ModelChoice
 from boxwright.plan.make import make
 from boxwright.plan.model import choose_model
@@ -19,6 +20,7 @@ __all__ = [
     "Wanted",
     "as_json",
     "choose_model",
+    "estimated_shape",
     "make",
     "note_on",
     "settle",
