@@ -21,11 +21,13 @@ from boxwright.plan.known import Known, ModelChoice
 from boxwright.plan.model import choose_model
 from boxwright.plan.place import place
 from boxwright.plan.results import Refusal
+from boxwright.plan.speed_decode import GIGA, host_speed
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
 AUTO = "auto"
 GIB_MIB = 1024
+MIB = 1024**2
 # a driver reports up to 120 MiB less than a card's nominal size; both have to count as the same
 VRAM_SLACK_MIB = 256
 MORE_RAM_GB = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -123,11 +125,32 @@ def suits(machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape)
     if isinstance(chosen, Refusal) or checks.vram_known(chosen) or checks.sizes(wanted):
         return False
     chosen = replace(chosen, used=tuple(_steady(card) for card in chosen.used))
+    if _hopeless(steady, catalog, wanted, shape, chosen.used):
+        return False
     wanted, placed = sizes.decide(wanted, shape, lambda wish: place(steady, wish, shape, chosen))
     if isinstance(placed, Refusal) or not placed.fits:
         return False
     expected = speed.predict(steady, catalog, wanted, shape, placed.layout, chosen.used)
     return expected is None or expected.decode_tok_s[1] >= wanted.model_min_decode_tok_s
+
+
+def _hopeless(
+    machine: Machine,
+    catalog: Catalog,
+    wanted: Wanted,
+    shape: ModelShape,
+    cards: tuple[UsedCard, ...],
+) -> bool:
+    """Whether no placement can do, seen from the weights alone: it saves trying many of them.
+
+    What the cards do not hold lies in host RAM, and a token needs at least its share of it.
+    """
+    in_ram = shape.file_bytes - sum((card.vram_mib or 0) * MIB for card in cards)
+    if in_ram > machine.memory.total_mib * MIB:
+        return True
+    needed = in_ram * (shape.experts_used / shape.experts if shape.experts else 1.0)
+    host = host_speed(machine, catalog.speed)
+    return needed / GIGA / host.gb_s > 1 / max(wanted.model_min_decode_tok_s, 1e-3)
 
 
 def _steady(card: UsedCard) -> UsedCard:
