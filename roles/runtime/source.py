@@ -14,7 +14,7 @@ from boxwright.plan.results import Refusal, SourceBuild
 
 FETCH_TIMEOUT_S = 1800
 # the top directory of a packed tree: OWNER-NAME-<the first digits of the commit>
-TOP = re.compile(r"[^/\s]+-(?P<commit>[0-9a-f]{7,40})/?")
+TOP = re.compile(r"[^/\s]+-(?P<commit>[0-9a-f]{7,40})(/.*)?")
 
 
 class Tree(FactBase[str | None]):

@@ -102,9 +102,9 @@ SYSTEMS = {
 FIRST_SPARE = 20
 
 
-def _spare(number: int, name: str, system: str, card: Card, **dress: Any) -> HostSpec:
+def _spare(number: int, name: str, system: str, card: Card | None, **dress: Any) -> HostSpec:
     layer, guest_os, kernel = SYSTEMS[system]
-    cards = (_fitted("0000:01:00.0", card),)
+    cards = (_fitted("0000:01:00.0", card),) if card else ()
     given = {"kernel": kernel, "cards": cards, **dress}
     return HostSpec(name, FIRST_SPARE + number, layer, guest_os, **given)
 
@@ -128,6 +128,9 @@ SPARES = (
     _spare(14, "wrongkey", "debian12", RTX_5090),
     _spare(15, "badarchive", "ubuntu", QUADRO_P5000),
     _spare(16, "unreachable", "debian13", RTX_5090),
+    _spare(60, "builder", "debian12", None),
+    _spare(61, "twin", "debian12", None),
+    _spare(62, "cudabuilder", "debian13", QUADRO_P5000),
 )
 EVERY = HOSTS + SPARES
 

@@ -116,7 +116,13 @@ def command(inventory: str, deploy: str, *more: str) -> list[str]:
     return [sys.executable, "-m", "pyinfra", *group_data, inventory, deploy, "-y", "--json", *more]
 
 
-def run(lab: RunningLab, inventory: str = DEMO, deploy: str = "deploy/all.py", *more: str) -> Run:
+def run(
+    lab: RunningLab,
+    inventory: str = DEMO,
+    deploy: str = "deploy/all.py",
+    *more: str,
+    timeout_s: float = RUN_TIMEOUT_S,
+) -> Run:
     """Run one deploy to its end."""
     done = subprocess.run(
         command(inventory, deploy, *more),
@@ -124,7 +130,7 @@ def run(lab: RunningLab, inventory: str = DEMO, deploy: str = "deploy/all.py", *
         env=environment(lab),
         capture_output=True,
         text=True,
-        timeout=RUN_TIMEOUT_S,
+        timeout=timeout_s,
     )
     report = json.loads(done.stdout) if done.stdout.strip() else None
     return Run(done.returncode, report, done.stderr)

@@ -27,6 +27,7 @@ from roles.server.unit import (
     rendered_unit,
     unwanted_dropins,
 )
+from tests.unit.plans import planned
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = (ROOT / "templates/etc/systemd/system/llama-server.service.j2").read_text()
@@ -48,6 +49,19 @@ SERVICE = ServiceState(
 
 
 # -- the unit ----------------------------------------------------------------------------------
+
+
+def test_what_the_driver_compiles_is_kept_where_only_the_service_may_write() -> None:
+    """A build of PTX is compiled at its first start, for minutes: never again after that."""
+    environment = planned("xeon").server
+    assert environment is not None
+    path = environment.environment["CUDA_CACHE_PATH"]
+    lines = rendered_unit(SETTINGS, TEMPLATE, "d" * 64).splitlines()
+    kept = [line.removeprefix("CacheDirectory=") for line in lines if "CacheDirectory=" in line]
+    assert kept == ["llama-server"], "systemd makes /var/cache/llama-server, and never empties it"
+    assert path.startswith("/var/cache/llama-server/")
+    assert "ReadWritePaths=/var/cache/llama-server" in lines and "ProtectSystem=strict" in lines
+    assert int(environment.environment["CUDA_CACHE_MAXSIZE"]) >= 2**30
 
 
 def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path) -> None:
