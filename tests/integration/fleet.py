@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tests.lab.runs import Run
-from tests.lab.world import github, hub, repositories
+from tests.lab.world import github, hub, repositories, sources
 from tests.unit.gguf_files import F32, Q4_K, Q8_0, Tensor
 from tests.unit.gguf_files import write as write_gguf
 
@@ -118,7 +119,10 @@ def _releases(root: Path) -> None:
 
 @contextmanager
 def endpoints(directory: Path) -> Iterator[Endpoints]:
-    """Both servers, on free ports of 127.0.0.1, until the end of the block."""
+    """Both servers, on free ports of 127.0.0.1, until the end of the block.
+
+    The release server says that it has the build's source too, which nobody here fetches.
+    """
     _repository(directory / "hub")
     _releases(directory / "releases")
     local = ("127.0.0.1", 0)
@@ -127,10 +131,13 @@ def endpoints(directory: Path) -> Iterator[Endpoints]:
     threads = [threading.Thread(target=one.serve_forever) for one in (*hubs, *releases)]
     for thread in threads:
         thread.start()
+    known = patch.dict(sources.SDISTS, {(LLAMA, BUILD): "nothing"})
+    known.start()
     try:
         urls = [f"http://127.0.0.1:{pair[0].server_address[1]}" for pair in (hubs, releases)]
         yield Endpoints(*urls)
     finally:
+        known.stop()
         for server in (*hubs, *releases):
             server.shutdown()
             server.server_close()
