@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.points import Point
-from boxwright.catalog import HostMemoryRow, SpeedConstants
+from boxwright.catalog import GpuRow, HostMemoryRow, SpeedConstants
 
 SPREAD_OF_POINTS = 0.10  # two people's figures for one machine differ by about that
 ROUNDS = 6
@@ -46,6 +46,8 @@ def constants_of(start: SpeedConstants) -> list[Constant]:
         found.append(_of_gpu(name, "share", 0.75, 0.15))
         # ten to fourteen kernels at 3 to 4 µs from a graph; without graphs each costs a launch too
         found.append(_of_gpu(name, "experts_us", 40 if row.graphs else 250, 0.35))
+        # some ten kernels; where they are launched one by one, most launches hide behind products
+        found.append(_of_gpu(name, "attention_us", 25 if row.graphs else 50, 0.35))
     # read tests reach 85 to 90 % with up to four channels; servers' with more about two thirds
     # (66 % on two EPYC 7452, ktransformers pull 2175)
     found.append(_of_host("up to 4 channels", lambda row: row.channels_to is not None, 0.86))
@@ -84,8 +86,7 @@ def _of_gpu(generation: str, field: str, prior: float, spread: float) -> Constan
     is_share = field == "share"
 
     def put(constants: SpeedConstants, value: float) -> SpeedConstants:
-        row = constants.gpus[generation]
-        row = replace(row, share=value) if is_share else replace(row, experts_us=value)
+        row: GpuRow = replace(constants.gpus[generation], **{field: value})  # type: ignore[arg-type]
         return replace(constants, gpus={**constants.gpus, generation: row})
 
     def get(constants: SpeedConstants) -> float:
