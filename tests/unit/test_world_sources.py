@@ -33,10 +33,17 @@ RECORDED_TARBALL = bytes.fromhex(
 """What GitHub sent for a repository with one README.md."""
 
 
+# the names of headers in an archive end at 100 characters; longer ones are kept apart
+LONG = f"ggml/{'very-' * 30}long.cu"
+
+
 def small_sdist(requirement: str, directory: Path) -> None:
-    """A source distribution like the real one, of three files."""
+    """A source distribution like the real one, of four files."""
     name = requirement.replace("-", "_").replace("==", "-")
-    files = {"setup.py": 0o644, "llama.cpp/CMakeLists.txt": 0o600, "llama.cpp/ci/run.sh": 0o755}
+    files = {
+        "setup.py": 0o644, "llama.cpp/CMakeLists.txt": 0o600, "llama.cpp/ci/run.sh": 0o755,
+        f"llama.cpp/{LONG}": 0o644,
+    }  # fmt: skip
     with tarfile.open(directory / f"{name}.tar.gz", "w:gz") as archive:
         for path, mode in files.items():
             member = tarfile.TarInfo(f"{name}/{path}")
@@ -93,9 +100,10 @@ def test_the_tree_comes_as_git_archive_packs_it(url: str) -> None:
     assert len(commit) == len(recorded.pax_headers["comment"]) == 40
     top = f"ggml-org-llama.cpp-{commit[:7]}"
     assert first.headers["Content-Disposition"] == f"attachment; filename={top}.tar.gz"
-    assert sorted(archive.getnames()) == [f"{top}/CMakeLists.txt", f"{top}/ci/run.sh"]
+    names = [f"{top}/CMakeLists.txt", f"{top}/ci/run.sh", f"{top}/{LONG}"]
+    assert sorted(archive.getnames()) == names
     (real,) = [member for member in recorded if member.isfile()]
-    ours, runs = archive.getmembers()
+    ours, runs, _ = archive.getmembers()
     assert (ours.mode, ours.uid, ours.uname) == (real.mode, real.uid, real.uname)
     assert runs.mode == 0o775
     content = archive.extractfile(ours)

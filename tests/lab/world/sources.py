@@ -81,6 +81,7 @@ def _tree(given: tarfile.TarFile, top: str) -> Iterator[tarfile.TarInfo]:
         if inside != SDIST_FOLDER and not inside.startswith(f"{SDIST_FOLDER}/"):
             continue
         member.name = top + inside.removeprefix(SDIST_FOLDER)
+        member.pax_headers = {}  # a long path is there too, and would win over the name
         member.uid = member.gid = 0
         member.uname = member.gname = "root"
         runs = member.isdir() or member.mode & stat.S_IXUSR
