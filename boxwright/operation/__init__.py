@@ -2,7 +2,7 @@
 
 from boxwright.operation.ask import Ask
 from boxwright.operation.carry import Collect, Upload
-from boxwright.operation.components import component_stanzas
+from boxwright.operation.components import component_stanzas, is_sourced_elsewhere
 from boxwright.operation.dnf_repositories import enable_repositories
 from boxwright.operation.files import absent, rendered, written_private
 from boxwright.operation.hub_file import UNREACHABLE_CURE, hub_file_url, hub_headers
@@ -81,6 +81,7 @@ __all__ = [
     "install_packages",
     "installed_packages",
     "is_silent",
+    "is_sourced_elsewhere",
     "keep_pack",
     "kept_pack",
     "machine_of_host",

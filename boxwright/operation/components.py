@@ -1,4 +1,4 @@
-"""Components of a host's own apt archives (`non-free`, `multiverse`), beside those it has."""
+"""A host's own apt sources: which components they lack, and which repositories they have."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ def component_stanzas(components: Sequence[str]) -> list[dict[str, str]]:
     if not components:
         return []
     return stanzas_for(host.get_fact(AptSources), components, machine_of_host().os.codename or "")
+
+
+def is_sourced_elsewhere(uri: str, key: str) -> bool:
+    """Whether this host has a repository as a source already, under another key file than `key`.
+
+    NVIDIA's own instructions (cuda-keyring) make such a source, and where one repository has two
+    keys apt reads no source at all ("Conflicting values set for option Signed-By").
+    """
+    sources: list[AptRepo] = host.get_fact(AptSources)
+    same = [one for one in sources if one.type == "deb" and one.url.rstrip("/") == uri.rstrip("/")]
+    return any(one.options.get("signed-by") != key for one in same)
 
 
 def stanzas_for(

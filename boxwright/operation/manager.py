@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from pyinfra.api import FactBase, QuoteString
@@ -99,11 +99,14 @@ class Manager:
             busy="|".join(f'*"{words}"*' for words in self.busy),
         )
 
-    def patiently(self, command: str, refusal: Refusal) -> Commands:
+    def patiently(
+        self, command: str, refusal: Refusal, tells: Callable[[Sequence[str]], str] | None = None
+    ) -> Commands:
         """Run a command, waiting while another process holds a lock of the manager's.
 
         The wait is bounded by the option `base_package_lock_timeout_s`. On failure the last lines
-        of what it said are logged, and the host is refused with the line that tells why.
+        of what it said are logged, and the host is refused with the line that tells why; `tells`
+        may find more of it in what was said.
         """
         ask = Ask("sh", "-c", QuoteString(self.script(command)))
         yield ask
@@ -111,7 +114,8 @@ class Manager:
             return
         for line in ask.said[-SHOWN_LINES:]:
             host.log(line)
-        why = complaint_in(ask.said)
+        told = (complaint_in(ask.said), tells(ask.said) if tells else "")
+        why = "; ".join(text for text in told if text)
         yield from refuse(
             Refusal(f"{refusal.reason} ({why})" if why else refusal.reason, refusal.cure)
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyinfra.context import host
 
 from boxwright.operation import (
@@ -21,8 +23,10 @@ from boxwright.plan.results import DriverPlan, Refusal
 from roles.driver.packages import packages_to_install, pin_of, unavailable, wanted_names
 from roles.driver.planned import planned_driver
 from roles.driver.repository import pinned
+from roles.driver.state import build_says
 
 NO_UPGRADES = "/etc/apt/apt.conf.d/52boxwright-driver"
+BUILD_FAILED = "Bad return status for module build"  # dkms; its log tells the reason
 CURE = "mend what is told in brackets, then run again"
 
 
@@ -62,7 +66,14 @@ def _change(driver: DriverPlan, missing: tuple[str, ...], wrong: tuple[str, ...]
         yield from manager.patiently(
             f"{manager.install_exactly} {quoted(_specs(driver, missing))}",
             Refusal(f"{manager.tool} could not install {' '.join(missing)}", CURE),
+            _told_by_build,
         )
+
+
+def _told_by_build(said: Sequence[str]) -> str:
+    """What the log of the module's build says, if it is the build that failed in a package."""
+    failed = any(BUILD_FAILED in line for line in said)
+    return build_says() if failed else ""
 
 
 def _specs(driver: DriverPlan, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from boxwright.operation import (
     Commands,
     absent,
     component_stanzas,
+    is_sourced_elsewhere,
     noop,
     nvidia_repository_url,
     operation,
@@ -28,6 +29,10 @@ def add_source() -> Commands:
         return
     if driver.source == NVIDIA_REPOSITORY:
         uri = f"{nvidia_repository_url()}/{driver.repository}/x86_64/"
+        if driver.manager == "apt" and is_sourced_elsewhere(uri, KEYS["apt"]):
+            yield from absent(SOURCES["apt"])
+            noop("the repository is a source of this host already, with a key of its own")
+            return
         yield from rendered(SOURCES[driver.manager], uri=uri, key=KEYS[driver.manager])
     elif driver.source != INSTALLED:
         yield from absent(SOURCES[driver.manager])

@@ -27,6 +27,7 @@ from boxwright.operation import (
     have_nvidia_key,
     install_packages,
     installed_packages,
+    is_sourced_elsewhere,
     manager_of_host,
     nvidia_redist_url,
     nvidia_repository_url,
@@ -89,12 +90,14 @@ def _add_repository(
 ) -> Generator[PyinfraCommand, None, Refusal | None]:
     """Have NVIDIA's repository among the sources, by its checked key, if the driver's is not it."""
     repository = toolkit.repository or ""
+    uri = f"{nvidia_repository_url()}/{repository}/x86_64/"
+    if manager == "apt" and is_sourced_elsewhere(uri, CUDA_KEYS["apt"]):
+        return None
     if host.get_fact(FindInFile, path=SOURCES[manager], pattern=f"/{repository}/"):
         return None
     failed = yield from have_nvidia_key(repository, CUDA_KEYS[manager])
     if failed is not None:
         return failed
-    uri = f"{nvidia_repository_url()}/{repository}/x86_64/"
     yield from rendered(
         CUDA_SOURCES[manager], template=SOURCES[manager], uri=uri, key=CUDA_KEYS[manager]
     )

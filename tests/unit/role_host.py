@@ -20,6 +20,7 @@ from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.command import FileUploadCommand
 from pyinfra.context import ctx_host, ctx_state
 from pyinfra.facts import files as file_facts
+from pyinfra.facts.apt import AptSources
 
 from boxwright import facts
 from boxwright.facts.models import StampedFile
@@ -115,6 +116,10 @@ class RoleHost:
             return tuple(one for one in self.packages.values() if _matches(one, given["patterns"]))
         if kind in (apt.Missing, dnf.Unprovided):
             return tuple(name for name in given["names"] if name not in self.packages)
+        if kind is AptSources:
+            kept = [(name, text) for name, text in self.files.items() if "/sources.list.d/" in name]
+            lines = ([f"##PYINFRA_FILE {name}", *text.splitlines()] for name, text in kept)
+            return AptSources().process([line for file in lines for line in file])
         if kind is file_facts.File:
             mode = self.modes.get(path, 644)
             return (text is not None and {"mode": mode, "user": "root", "group": "root"}) or None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from boxwright.operation.apt import Candidates
 from roles.driver import load, operations, proofs
+from roles.driver.state import BuildReport
 from tests.unit.driver_hosts import NEWEST, NVIDIA_620, ryzen
 from tests.unit.plans import machine
 from tests.unit.role_host import RoleHost, box
@@ -97,6 +100,24 @@ def test_a_package_in_no_source_is_named() -> None:
     host.facts[Candidates] = lambda names: {n: NEWEST for n in names if n != "nvidia-persistenced"}
     host.run(operations.install_packages_of_branch)
     assert host.refusal is not None and "nvidia-persistenced" in host.refusal
+
+
+@pytest.mark.parametrize(
+    ("said", "built"),
+    [
+        ("Error! Bad return status for module build on kernel: 6.12", True),
+        ("E: Unable to fetch some archives", False),
+    ],
+)
+def test_a_build_that_fails_within_a_package_is_told_by_its_log(said: str, built: bool) -> None:
+    """The log of an older build says nothing of a download that fails."""
+    host = offering(box(ryzen()))
+    host.facts[BuildReport] = ("nv.c:1:2: error: no such member",)
+    host.fails_next = lambda text: "apt-get install" in text
+    host.answers["apt-get install"] = (said,)
+    host.run(operations.install_packages_of_branch)
+    assert host.refusal is not None and said.removeprefix("E: ") in host.refusal
+    assert ("nv.c:1:2: error: no such member" in host.refusal) == built
 
 
 def test_a_driver_from_nvidia_s_installer_file_is_kept_without_packages() -> None:

@@ -130,6 +130,27 @@ def test_a_mirror_is_where_the_packages_come_from() -> None:
     assert host.run(repository.add_source) == []
 
 
+@pytest.mark.parametrize(
+    ("url", "key", "ours"),
+    [
+        ("http://mirror.lan/cuda/debian13/x86_64/", "/usr/share/keyrings/cuda.gpg", False),
+        ("http://mirror.lan/cuda/debian13/x86_64", "", False),
+        ("http://mirror.lan/cuda/debian13/x86_64/", KEY, True),
+        ("http://mirror.lan/cuda/debian12/x86_64/", "/usr/share/keyrings/cuda.gpg", True),
+    ],
+)
+def test_a_source_that_the_host_has_already_is_not_added_with_a_second_key(
+    url: str, key: str, ours: bool
+) -> None:
+    """apt reads no source at all where one repository has two keys (seen on a lab host)."""
+    host = box(machine("ryzen"), driver_nvidia_repository_url="http://mirror.lan/cuda/")
+    host.facts[AptSources] = [repo(url, "/", key=key)]
+    host.run(repository.add_source)
+    assert (SOURCE in host.files) == ours
+    host.files[SOURCE] = "left by a run before the other was added"
+    assert (f"rm -f {SOURCE}" in host.run(repository.add_source)) != ours
+
+
 def test_ubuntu_s_archive_needs_no_other_source_and_a_left_one_goes() -> None:
     host = box(machine("xeon"))
     assert host.run(key.trust_key) == []
