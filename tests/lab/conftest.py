@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.lab import access, document, lifecycle
+from tests.lab.hosts import host_named
 from tests.lab.runs import Run, run
 from tests.lab.settings import Lab, current
 
@@ -80,6 +81,18 @@ def lab() -> Iterator[RunningLab]:
     os.environ.setdefault("BOXWRIGHT_LAB", "test")
     with brought_up(current()) as running:
         yield running
+
+
+@contextmanager
+def fresh_spares(lab: RunningLab, names: Collection[str]) -> Iterator[None]:
+    """Boot these spare hosts fresh; end them again, since a machine bears some thirty hosts.
+
+    The kernel gives each user 128 inotify instances by default, and a host takes four.
+    """
+    specs = [host_named(name) for name in names]
+    lifecycle.boot_fresh(lab.lab, specs, say)
+    yield
+    lifecycle.halt(lab.lab, specs)
 
 
 @pytest.fixture

@@ -128,6 +128,7 @@ SPARES = (
     _spare(14, "wrongkey", "debian12", RTX_5090),
     _spare(15, "badarchive", "ubuntu", QUADRO_P5000),
     _spare(16, "unreachable", "debian13", RTX_5090),
+    _spare(17, "fullboot", "debian13", RTX_5090),
     _spare(60, "builder", "debian12", None),
     _spare(61, "twin", "debian12", None),
     _spare(62, "cudabuilder", "debian13", QUADRO_P5000),

@@ -137,6 +137,15 @@ def boot_fresh(lab: Lab, specs: Sequence[HostSpec], say: Say) -> Ingredients:
     return ingredients
 
 
+def halt(lab: Lab, specs: Sequence[HostSpec]) -> None:
+    """Pull the plugs of these hosts; what is on their disks stays until the lab goes down."""
+    with locked(lock_of(lab)):
+        record = Record(lab)
+        for spec in specs:
+            boot.halt(lab, spec, record.hosts.pop(spec.name, None))
+            record.save()
+
+
 def power_cycle(lab: Lab, spec: HostSpec, while_off: Callable[[Path], None], say: Say) -> None:
     """Pull a host's plug, change its disk (the upper layer of its root), and boot it again."""
     with locked(lock_of(lab)):
