@@ -25,6 +25,7 @@ class DecodeRecord:
     prefill_tok_s: float
     predicted_n: int
     at_epoch_s: int
+    args_digest: str = ""  # of the server's arguments; records of older versions have none
 
     def to_json(self) -> object:
         """Plain JSON types."""

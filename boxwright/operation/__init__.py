@@ -26,6 +26,7 @@ from boxwright.operation.packages import (
 from boxwright.operation.packs import Pack, drop_pack, keep_pack, kept_pack, pack_part
 from boxwright.operation.planning import (
     SILENT,
+    args_digest,
     is_silent,
     machine_of_host,
     model_for_host,
@@ -64,6 +65,7 @@ __all__ = [
     "RefusalCommand",
     "Upload",
     "absent",
+    "args_digest",
     "attempt",
     "available_packages",
     "component_stanzas",

@@ -7,6 +7,8 @@ on the host: a converged host is planned from its own stamps.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pyinfra.context import host
 
 from boxwright import facts, plan, supply
@@ -15,6 +17,7 @@ from boxwright.machine import Machine
 from boxwright.operation.choosing import catalog_for, chosen_for_host
 from boxwright.operation.options import endpoints_for_host, option
 from boxwright.operation.recent import recently
+from boxwright.plan import args_digest
 from boxwright.plan.results import Plan, Refusal, RuntimePlan, SourceBuild
 from boxwright.plan.wanted import Wanted, WantedError, wanted_from
 
@@ -52,8 +55,11 @@ def model_for_host() -> supply.ResolvedModel | Refusal:
     return chosen if isinstance(chosen, Refusal) else chosen.model
 
 
-def plan_for_host() -> Plan:
-    """Everything decided for this host, now; `refusal` says why not, if not."""
+def plan_for_host(with_records: bool = False) -> Plan:
+    """Everything decided for this host, now; `refusal` says why not, if not.
+
+    `with_records` asks the host also for what it decoded: a measured speed replaces the predicted.
+    """
     try:
         wanted = wanted_for_host()
         known_catalog = catalog_for(wanted)
@@ -74,7 +80,28 @@ def plan_for_host() -> Plan:
         bytes_on_host=chosen.stamps.bytes_of(chosen.choice.name, chosen.choice.quant),
         notes=chosen.notes,
     )
-    return plan.make(machine, known_catalog, chosen.wanted, known)
+    made = plan.make(machine, known_catalog, chosen.wanted, known)
+    measured = _measured(made) if with_records else None
+    if measured is None:
+        return made
+    return plan.make(machine, known_catalog, chosen.wanted, replace(known, measured=measured))
+
+
+def _measured(made: Plan) -> plan.Measured | None:
+    """The last decode that was measured here with just this release, model and arguments."""
+    if made.runtime is None or made.model is None or made.server is None:
+        return None
+    wanted = (
+        made.runtime.release,
+        made.model.name,
+        made.model.quant,
+        args_digest(made.server.args),
+    )
+    records = host.get_fact(facts.DecodeRecords)
+    for record in reversed(records):
+        if (record.release, record.model, record.quant, record.args_digest) == wanted:
+            return plan.Measured(record.decode_tok_s)
+    return None
 
 
 def release_assets(runtime: RuntimePlan) -> tuple[supply.ReleaseAsset, ...] | Refusal:

@@ -9,6 +9,7 @@ from boxwright.plan.make import make
 from boxwright.plan.model import choose_model
 from boxwright.plan.report import as_json
 from boxwright.plan.results import Plan, Refusal
+from boxwright.plan.server import args_digest
 from boxwright.plan.wanted import Wanted
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Plan",
     "Refusal",
     "Wanted",
+    "args_digest",
     "as_json",
     "choose_model",
     "estimated_shape",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from boxwright.catalog import Catalog
@@ -88,6 +90,11 @@ def decide(
         decided.tuning.numa_policy,
         decided.tuning.drop_caches,
     )
+
+
+def args_digest(args: Sequence[str]) -> str:
+    """What a measured speed belongs to, beside release and model: the arguments, as one word."""
+    return hashlib.sha256("\0".join(args).encode()).hexdigest()
 
 
 def _contradiction(wanted: Wanted) -> Refusal | None:

@@ -8,7 +8,16 @@ from pyinfra.api import StringCommand
 from pyinfra.context import host
 
 from boxwright.facts import DecodeRecord, DecodeRecords
-from boxwright.operation import Ask, Commands, machine_of_host, noop, operation, option, refuse
+from boxwright.operation import (
+    Ask,
+    Commands,
+    args_digest,
+    machine_of_host,
+    noop,
+    operation,
+    option,
+    refuse,
+)
 from boxwright.plan.results import Refusal
 from roles.server.decode import RECORDS_PATH, curl_config, record_of, recorded, timings_of
 from roles.server.health import deadline_s, telling_line
@@ -75,7 +84,7 @@ def record_decode() -> Commands:
             )
         )
         return
-    line = record_of(identity, timings, int(time.time()))
+    line = record_of(identity, args_digest(wish.server.args), timings, int(time.time()))
     # its own newline first: a line that a killed run cut off must not swallow this one
     yield StringCommand(
         "umask 022 && mkdir -p /var/lib/boxwright && { echo; cat; } >>", RECORDS_PATH, _stdin=line

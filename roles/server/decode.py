@@ -73,10 +73,11 @@ def timings_of(answer: str) -> Mapping[str, Any] | str:
     return str(error.get("message", error)) if isinstance(error, dict) else answer.strip()[:200]
 
 
-def record_of(identity: Identity, timings: Mapping[str, Any], epoch_s: int) -> str:
-    """One line of the record file."""
+def record_of(identity: Identity, digest: str, timings: Mapping[str, Any], epoch_s: int) -> str:
+    """One line of the record file; `digest` is that of the server's arguments."""
     row = {
         **asdict(identity),
+        "args_digest": digest,
         "decode_tok_s": round(float(timings["predicted_per_second"]), 3),
         "prefill_tok_s": round(float(timings.get("prompt_per_second") or 0.0), 3),
         "predicted_n": int(timings["predicted_n"]),

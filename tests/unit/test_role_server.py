@@ -286,7 +286,7 @@ TIMINGS = {"predicted_n": 32, "predicted_per_second": 8.6123, "prompt_per_second
 
 
 def test_a_record_is_read_back_and_ends_the_measuring() -> None:
-    row = json.loads(record_of(IDENTITY, TIMINGS, 1_700_000_000))
+    row = json.loads(record_of(IDENTITY, "d" * 64, TIMINGS, 1_700_000_000))
     record = DecodeRecord(**row)
     assert record.decode_tok_s == 8.612 and record.predicted_n == 32
     assert recorded([record], IDENTITY)

@@ -1,0 +1,46 @@
+"""A host's plan with what was measured there in place of the predicted speed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from pyinfra.context import ctx_host
+
+from boxwright import facts
+from boxwright.operation import plan_for_host
+from boxwright.plan import Plan
+from tests.unit.plans import machine
+from tests.unit.role_host import RoleHost, box
+
+
+def planned(host: RoleHost, with_records: bool) -> Plan:
+    with ctx_host.use(host):
+        return plan_for_host(with_records)
+
+
+def test_a_measured_decode_replaces_the_prediction_of_just_this_configuration() -> None:
+    host = box(machine("ryzen"))
+    predicted = planned(host, with_records=False)
+    assert predicted.refusal is None and predicted.speed is not None
+    assert predicted.server is not None and predicted.runtime is not None
+    digest = hashlib.sha256("\0".join(predicted.server.args).encode()).hexdigest()
+    record = facts.DecodeRecord(
+        release=predicted.runtime.release, model="tiny", quant="Q8_0", config_digest="c",
+        boot_id="b", decode_tok_s=4.0, prefill_tok_s=1.0, predicted_n=32, at_epoch_s=1,
+        args_digest=digest,
+    )  # fmt: skip
+    newest = replace(record, decode_tok_s=5.0)
+    others = [
+        replace(record, args_digest="", decode_tok_s=9.0),
+        replace(record, release="b1-cpu-x86_64", decode_tok_s=9.0),
+        replace(record, quant="Q4_K_M", decode_tok_s=9.0),
+    ]
+    host.facts[facts.DecodeRecords] = (record, newest, *others)
+    measured = planned(host, with_records=True)
+    assert measured.speed is not None
+    assert (measured.speed.decode_tok_s[1], measured.speed.bound_by) == (5.0, "measured")
+    assert replace(measured, speed=predicted.speed) == predicted
+
+    host.facts[facts.DecodeRecords] = tuple(others)
+    assert planned(host, with_records=True) == predicted
