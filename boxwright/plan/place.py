@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from boxwright.machine import Machine
-from boxwright.plan import memory, moe_cache, placement
+from boxwright.plan import placement
 from boxwright.plan.cards import Cards
-from boxwright.plan.context import CACHE_TYPES, ContextSize, compressed_bytes, layer_bytes
-from boxwright.plan.layout import Layout
+from boxwright.plan.context import CACHE_TYPES, ContextSize, state_bytes
+from boxwright.plan.measure import Measure
 from boxwright.plan.placement import Placed
-from boxwright.plan.results import MemoryPlan, Refusal
+from boxwright.plan.results import Refusal
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
@@ -23,18 +23,5 @@ def place(machine: Machine, wanted: Wanted, shape: ModelShape, chosen: Cards) ->
         sequences=wanted.server_parallel,
     )
 
-    def measure(layout: Layout) -> MemoryPlan:
-        made = memory.compute(
-            shape,
-            layout,
-            size,
-            chosen.used,
-            machine.memory.total_mib,
-            wanted.server_cache_ram_mib,
-        )
-        return moe_cache.added(made, layout, shape, wanted.server_moe_cache_mib)
-
-    def state(layer: int) -> int:
-        return layer_bytes(shape.layers[layer], size) + compressed_bytes(shape, layer, size)
-
-    return placement.decide(shape, wanted, len(chosen.used), measure, state)
+    measure = Measure(shape, size, chosen.used, machine.memory.total_mib, wanted)
+    return placement.decide(shape, wanted, len(chosen.used), measure, state_bytes(shape, size))
