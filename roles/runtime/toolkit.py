@@ -35,7 +35,7 @@ from boxwright.operation import (
 )
 from boxwright.operation.nvidia import SOURCES
 from boxwright.plan.results import Refusal, SourceBuild, Tarball, ToolkitPlan
-from roles.runtime.build import DOWNLOADS
+from roles.runtime.leftovers import DOWNLOADS
 
 REPOSITORY = "nvidia-repository"
 REDISTRIBUTABLE = "redistributable"
