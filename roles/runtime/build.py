@@ -31,9 +31,12 @@ SCRIPT = """\
 cd {directory} || exit 1
 export CCACHE_DIR={ccache} CCACHE_MAXSIZE=5G CCACHE_BASEDIR={directory} LC_ALL=C
 {{ cmake -S source -B out {options} &&
-   cmake --build out --parallel "$JOBS"; }} >log 2>&1
+   {first}cmake --build out --parallel "$JOBS"; }} >log 2>&1
 echo $? >status.part && mv status.part status
 """
+
+# CUDA's kernels take longest, and are what a toolkit or a compiler fails at: they come first
+CUDA_FIRST = 'cmake --build out --parallel "$JOBS" --target ggml-cuda &&\n   '
 
 # $1 unit, $2 directory, $3 seconds; answers "<running|ended> <exit status|-> <[done/all]|->"
 WATCH = """\
@@ -76,7 +79,8 @@ def compiled(
         if asked.state == "running":
             if piece_s == 0:
                 host.log(f"{unit_of(runtime)} is compiling already: waiting for it")
-            host.log(f"{runtime.release}: {asked.progress} compiled")
+            done = "CMake looks around" if asked.progress == "-" else f"{asked.progress} compiled"
+            host.log(f"{runtime.release}: {done}")
             if time.monotonic() - began_s > limit_s:
                 return _too_slow(runtime, limit_s, asked)
         elif asked.status == "0" and ours:
@@ -115,6 +119,7 @@ def script_of(runtime: RuntimePlan, source: SourceBuild, commit: str) -> str:
         directory=shlex.quote(directory_of(runtime)),
         ccache=CCACHE,
         options=" ".join(shlex.quote(one) for one in options),
+        first=CUDA_FIRST if source.toolkit else "",
     )
 
 

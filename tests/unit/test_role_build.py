@@ -20,7 +20,7 @@ from boxwright.operation.dnf_repositories import EnabledRepositories
 from roles.runtime import build, compiling, leftovers, operations, source
 from roles.runtime.leftovers import BuildLeftovers
 from roles.runtime.share import Round
-from tests.unit.plans import HELP, ROCKY_9, machine
+from tests.unit.plans import DEBIAN_12, HELP, PASCAL, ROCKY_9, machine, plan_on
 from tests.unit.role_host import RoleHost, answered, box, programs
 
 RELEASE = "b11669-src-cpu-x86_64"
@@ -167,6 +167,21 @@ def test_the_script_of_the_unit_is_shell_and_holds_every_option(
     assert "-DLLAMA_BUILD_NUMBER=11669" in words and "-DLLAMA_BUILD_COMMIT=0c1e570" in words
     assert words[-4:] == ["--build", "out", "--parallel", "8"]
     assert (tmp_path / "status").read_text() == "0\n"
+
+
+def test_cuda_s_kernels_are_compiled_first(tmp_path: Path) -> None:
+    """They take longest, and are what a toolkit or a host compiler fails at."""
+    runtime = plan_on(DEBIAN_12, PASCAL).runtime
+    assert runtime is not None and runtime.source is not None
+    script = build.script_of(runtime, runtime.source, "0c1e570")
+    script = script.replace(f"cd {build.directory_of(runtime)}", f"cd {tmp_path}")
+    with programs(tmp_path, cmake='echo "$@"; test "$6" != ggml-cuda || exit 3') as directory:
+        path = f"{directory}:/usr/bin:/bin"
+        subprocess.run(["sh", "-c", script], env={"PATH": path, "JOBS": "4"}, check=True)
+    first, second = (tmp_path / "log").read_text().splitlines()
+    assert "-DCMAKE_CUDA_ARCHITECTURES=61-real" in first
+    assert second == "--build out --parallel 4 --target ggml-cuda"
+    assert (tmp_path / "status").read_text() == "3\n"
 
 
 def test_what_a_killed_run_began_is_waited_for_and_not_begun_again(
