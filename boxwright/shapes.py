@@ -7,7 +7,6 @@ own types, so a mixed quant (UD-Q4_K_M) is counted tensor by tensor.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from typing import Any
 
 Dimensions = dict[str, tuple[int, ...]]
@@ -47,7 +46,8 @@ class ModelShape:
     `metadata` holds the architecture's own keys; arrays as numbers with commas between.
     `blocks` are the dimensions (row length first) of each kind of layer's tensors, by name without
     the block's number; `tensors` those of the tensors outside layers. Both are empty where only
-    sizes are known.
+    sizes are known. `shared_output_bytes` are the token embeddings where the output shares them:
+    other embeddings (per layer, positions) it does not share.
     """
 
     architecture: str
@@ -68,12 +68,9 @@ class ModelShape:
     metadata: dict[str, int | float | str | bool] = field(default_factory=dict)
     blocks: tuple[Dimensions, ...] = ()
     tensors: Dimensions = field(default_factory=dict)
+    shared_output_bytes: int = 0
 
-    def __hash__(self) -> int:
-        """Of what tells models apart; metadata and dimensions are mappings, which have none."""
-        return hash((self.architecture, len(self.layers), self.file_bytes, self.parameters))
-
-    @cached_property
+    @property
     def spread_layers(self) -> int:
         """Layers that are counted when they are spread over devices: also those that only draft."""
         blocks = self.metadata.get(f"{self.architecture}.block_count")

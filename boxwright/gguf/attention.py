@@ -74,9 +74,11 @@ def _state(parameters: Hyperparameters, layer: int, layers: int) -> State:
     recurrent = _is_recurrent(parameters, layer)
     recurrent_bytes = _recurrent_bytes(parameters) if recurrent else 0
     beside = parameters.architecture in rules.RECURRENT_BESIDE_ATTENTION
-    if (recurrent and not beside) or layer >= _layers_with_kv(parameters):
+    if recurrent and not beside:
         return State(recurrent_bytes=recurrent_bytes)
     window = _window(parameters, layer, layers)
+    if layer >= _layers_with_kv(parameters):
+        return State(sliding_window=window)
     suffix = "_swa" if window is not None else ""
     k, v = (_head_elements(parameters, part, suffix) for part in ("key_length", "value_length"))
     heads_kv = parameters.at(

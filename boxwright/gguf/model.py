@@ -102,6 +102,7 @@ def _shape(headers: list[Header]) -> ModelShape:
         metadata=_kept(parameters),
         blocks=tuple(blocks),
         tensors=weights.dimensions,
+        shared_output_bytes=0 if weights.output_bytes else weights.token_embedding_bytes,
     )
 
 

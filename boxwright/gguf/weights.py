@@ -15,6 +15,8 @@ SHARED_EXPERTS = re.compile(r"_shexp(?=\.|$)")
 BLOCK = re.compile(r"blk\.(\d+)\.")
 # what llama.cpp looks up rows in and keeps in host RAM (LLM_TENSOR_LAYER_INPUT, llama-arch.cpp)
 INPUTS = frozenset({"token_embd", "position_embd", "token_types", "per_layer_token_embd"})
+# outside the blocks by name, but placed with the first of them (LLM_TENSOR_LAYER_REPEATING)
+OF_FIRST_LAYER = frozenset({"per_layer_model_proj", "per_layer_proj_norm"})
 OUTPUT = "output"
 
 
@@ -53,6 +55,7 @@ class Weights:
     skipped_bytes: int = 0
     parameters: int = 0
     embedding_rows: int = 0
+    token_embedding_bytes: int = 0
     dimensions: Dimensions = field(default_factory=dict)
     unknown_layers: set[int] = field(default_factory=set)
 
@@ -82,6 +85,9 @@ def _add_outside(weights: Weights, tensor: Tensor) -> None:
         weights.embedding_bytes += tensor.size_bytes
         if tensor.name == "token_embd.weight":
             weights.embedding_rows = tensor.rows
+            weights.token_embedding_bytes = tensor.size_bytes
+    elif kind in OF_FIRST_LAYER and weights.layers:
+        weights.layers[0].dense_bytes += tensor.size_bytes
     elif kind == OUTPUT:
         weights.output_bytes += tensor.size_bytes
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from boxwright.plan.cards import UsedCard
-from boxwright.plan.context import ContextSize, state_bytes
+from boxwright.plan.context import ContextSize, compressed_bytes, layer_bytes
 from boxwright.plan.graph import compute_bytes
 from boxwright.plan.layout import HOST, Layout, shares
 from boxwright.plan.results import DeviceMemory, HostMemory, MemoryPlan, Reserve
@@ -28,16 +28,15 @@ def compute(
     cards: Sequence[UsedCard],
     host_total_mib: int,
     cache_ram_mib: int,
-    buffers: bool = True,
+    exact: bool = True,
 ) -> MemoryPlan:
     """The memory of this layout on these cards (of known VRAM) and this host.
 
-    Without `buffers` those for computing, which take long to find, are left at 0.
+    Compute buffers that are not `exact` are quicker to tell and some MiB off.
     """
     parts = shares(shape, layout)
     context = _context_bytes(shape, layout, size)
-    nothing = dict.fromkeys(range(HOST, layout.devices), 0)
-    computed = compute_bytes(shape, layout, size) if buffers else nothing
+    computed = compute_bytes(shape, layout, size, exact)
     on_host = layout.has_host_experts(shape)
     devices = tuple(
         DeviceMemory(
@@ -72,9 +71,9 @@ def os_reserve_mib(total_mib: int) -> int:
 
 def _context_bytes(shape: ModelShape, layout: Layout, size: ContextSize) -> dict[int, int]:
     found = dict.fromkeys(range(HOST, layout.devices), 0)
-    places = layout.places(shape.spread_layers)
-    for device, kept_bytes in zip(places, state_bytes(shape, size), strict=False):
-        found[device] += kept_bytes
+    for number, layer in enumerate(shape.layers):
+        device = layout.device_of(number, shape.spread_layers)
+        found[device] += layer_bytes(layer, size) + compressed_bytes(shape, number, size)
     return found
 
 

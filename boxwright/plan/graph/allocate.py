@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from boxwright.plan.graph.split import Plan
-from boxwright.plan.graph.tensors import NONE, OVER, ROPE, Tensor
+from boxwright.plan.graph.tensors import NONE, OVER, ROPE, VIEW, Tensor
 
 ALIGNMENT = 128  # of CUDA's buffers; the host's is smaller
 ENDLESS = 1 << 62
@@ -65,16 +65,18 @@ def peak_bytes(plan: Plan, backends: int) -> list[int]:
         if node.view is not None and node.op != NONE:
             node.view.views += 1
         for source in node.src:
-            source.children += 1
+            base = source.src[0] if source.op == VIEW else source
+            base.children += 1
     for node, place in plan.nodes:
         for source in node.src:
-            if not source.owned:
+            if source.op == NONE and not source.owned:
                 _allocate(source, place, pools)
         _allocate(node, place, pools)
         for source in node.src:
-            source.children -= 1
-            if source.children == 0 and source.views == 0:
-                _let_go(source, pools)
+            base = source.src[0] if source.op == VIEW else source
+            base.children -= 1
+            if base.children == 0 and base.views == 0:
+                _let_go(base, pools)
     return [pool.most for pool in pools]
 
 

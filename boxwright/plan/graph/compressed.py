@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from boxwright.plan.graph import ops
+from boxwright.plan.graph import indexer, ops
 from boxwright.plan.graph.net import Block, Net
 from boxwright.plan.graph.tensors import F16, I32, I64, Tensor, shape
 
@@ -77,8 +77,7 @@ def _projected(net: Net, block: Block, x: Tensor, geometry: Compression) -> Tens
     tokens, groups, rank = x.ne[2], geometry.groups, geometry.output_rank
     width = block.heads // groups * block.head_k
     grouped = ops.permute(ops.reshape(x, width, groups, tokens), 0, 2, 1, 3)
-    weight = net.weight(block, "attn_output_a.weight")
-    assert weight is not None
+    weight = net.needed(block, "attn_output_a.weight")
     weight.ne = shape(width, rank, groups)  # reshaped when it is loaded
     low = ops.permute(ops.multiply(weight, grouped), 0, 2, 1, 3)
     return net.linear(ops.cont(low, rank * groups, tokens), block, "attn_output_b")
@@ -90,8 +89,7 @@ def _compress(net: Net, block: Block, x: Tensor, rows: _Rows, prefix: str) -> No
     factor = 2 if rows.overlaps else 1
     kv = net.linear(x, block, f"{prefix}_kv")
     score = net.linear(x, block, f"{prefix}_gate")
-    table = net.weight(block, f"{prefix}_ape.weight")
-    assert table is not None
+    table = net.needed(block, f"{prefix}_ape.weight")
     position = net.input(f"{rows.name} positions", shape(tokens), I32)
     score = ops.over(score, ops.rows(table, position))
     stores = [_state(net, block, rows) for _ in range(2)]
@@ -228,19 +226,6 @@ def _best_rows(net: Net, block: Block, geometry: Compression, low: Tensor, x: Te
     keys = ops.reshape(_cache(net, block, rows), size, 1, cells, streams)
     query = ops.view(query, (size, heads, each, streams), query.nb)
     weights = ops.view(weights, (heads, each, 1, streams), weights.nb)
-    mask = _mask(net, rows)
-    score = ops.made((cells, each, 1, streams), query, keys, weights, mask)
-    count = min(cells, geometry.top_k)
-    best = ops.cont(ops.made((count, each, 1, streams), score, kind=I32))
+    found = indexer.best(query, keys, weights, _mask(net, rows), geometry.top_k)
     seen = _mask(net, _Rows("csa", CHOSEN, block.head_k, True))
-    return _unmasked(seen, best)
-
-
-def _unmasked(mask: Tensor, best: Tensor) -> Tensor:
-    cells, each, _, streams = mask.ne
-    nothing = ops.over(mask)
-    single = ops.view(nothing, (1, cells, each, streams), (2, 2, 2 * cells, 2 * cells * each))
-    picked = ops.view(best, (best.ne[0], each, streams, 1), (4, best.nb[1], best.nb[3], 0))
-    zeros = ops.over(Tensor((1, best.ne[0], each, streams), F16))
-    shown = ops.set_rows(single, zeros, picked)
-    return ops.over(ops.view(shown, mask.ne, mask.nb), mask)
+    return indexer.unmasked(seen, found, F16)

@@ -7,18 +7,17 @@ from functools import lru_cache
 
 from boxwright.plan.context import CACHE_TYPES, ContextSize
 from boxwright.plan.graph.allocate import peak_bytes
-from boxwright.plan.graph.guess import described
-from boxwright.plan.graph.metadata import Metadata
 from boxwright.plan.graph.model import build
 from boxwright.plan.graph.net import Batch, Block, Dims, Net
+from boxwright.plan.graph.prepare import Prepared, in_order, placed, prepared
 from boxwright.plan.graph.split import plan
-from boxwright.plan.graph.style import Style, style_of
+from boxwright.plan.graph.style import Style
 from boxwright.plan.graph.tensors import Kind
 from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import ModelShape
 
 LONGEST_PERIOD = 8  # of layers that alternate: Gemma's six are the longest that are usual
-KEPT = 4
+KEPT = 3
 
 
 @dataclass(frozen=True)
@@ -36,27 +35,35 @@ class _Order:
 
 
 def compute_bytes(
-    shape: ModelShape, layout: Layout, size: ContextSize, every_layer: bool = False
+    shape: ModelShape, layout: Layout, size: ContextSize, exact: bool = True
 ) -> dict[int, int]:
     """The compute buffer of every device and of HOST.
 
-    Of layers that repeat only some are built (all with `every_layer`): the next ones find the
-    memory of those before them given back, and take no more.
+    Not `exact` is quicker, and some MiB off: of layers that repeat only three are built, since the
+    next ones find the memory of those before them given back, and layouts that leave some layers'
+    experts in host RAM are taken for one another. A shape that tells no tensors, or not those that
+    its architecture's graph needs, is taken for a usual transformer of its size.
     """
-    shape = described(shape)
-    metadata, host, count = Metadata(shape), layout.devices, shape.spread_layers
-    style = style_of(shape.architecture, metadata)
-    kinds = [Dims(tuple(block.items())) for block in shape.blocks]
-    blocks = [_block(shape, metadata, style, layout, kinds, n) for n in range(len(shape.layers))]
+    try:
+        if shape.blocks:
+            return _computed(prepared(shape, usual=False), layout, size, exact)
+    except LookupError:
+        pass
+    return _computed(prepared(shape, usual=True), layout, size, exact)
+
+
+def _computed(model: Prepared, layout: Layout, size: ContextSize, exact: bool) -> dict[int, int]:
+    host, count = layout.devices, model.spread_layers
+    blocks = placed(model, layout)
     output = layout.device_of(count, count)
     order = _Order(
-        blocks=tuple(blocks) if every_layer else _without_repeats(blocks),
-        outside=Dims(tuple(shape.tensors.items())),
-        batch=_batch(shape, size),
-        style=style,
+        blocks=tuple(blocks) if exact else _without_repeats(in_order(blocks, host)),
+        outside=model.outside,
+        batch=_batch(model, size),
+        style=model.style,
         host=host,
         output_device=host if output == HOST else output,
-        slides=any(layer.sliding_window for layer in shape.layers),
+        slides=model.window is not None,
         pipelined=layout.devices > 1 and layout.gpu_layers > count and not layout.overrides,
     )
     sizes = _peaks(order)
@@ -71,64 +78,31 @@ def _peaks(order: _Order) -> tuple[int, ...]:
 
 
 def _without_repeats(blocks: list[Block]) -> tuple[Block, ...]:
-    """Runs of layers that repeat, with any period, cut down to four to seven repetitions each.
-
-    Tensors may change places from one repetition to the next, and come back after two or four: so
-    repetitions are left out by fours.
-    """
-    kept: list[Block] = []
+    """Runs of layers that repeat, with any period, cut down to three repetitions."""
+    numbers = {id(block): number for number, block in enumerate(blocks)}
+    order = [numbers[id(block)] for block in blocks]
+    kept: list[int] = []
     index = 0
-    while index < len(blocks):
+    while index < len(order):
         for period in range(1, LONGEST_PERIOD + 1):
             last = kept[-period:]
-            ahead = blocks[index : index + KEPT * period]
-            if kept[-KEPT * period :] == last * KEPT and ahead == last * KEPT:
-                index += KEPT * period
+            if order[index : index + period] == last and kept[-KEPT * period :] == last * KEPT:
+                index += period
                 break
         else:
-            kept.append(blocks[index])
+            kept.append(order[index])
             index += 1
-    return tuple(kept)
+    return tuple(blocks[number] for number in kept)
 
 
-def _batch(shape: ModelShape, size: ContextSize) -> Batch:
-    windows = [layer.sliding_window for layer in shape.layers if layer.sliding_window]
-    tokens = min(size.ubatch, size.total)
+def _batch(model: Prepared, size: ContextSize) -> Batch:
     block_bytes, elements = CACHE_TYPES[size.cache_type]
     return Batch(
-        tokens=-(-tokens // size.sequences) * size.sequences,
-        outputs=tokens,
+        tokens=-(-size.batch // size.sequences) * size.sequences,
+        outputs=size.batch,
         sequences=size.sequences,
         streams=size.sequences,
         cells=size.per_sequence,
-        window_cells=size.window_cells(max(windows, default=0)),
+        window_cells=size.window_cells(model.window or 0),
         cache=Kind(size.cache_type, elements, block_bytes),
-    )
-
-
-def _block(
-    shape: ModelShape,
-    metadata: Metadata,
-    style: Style,
-    layout: Layout,
-    kinds: list[Dims],
-    number: int,
-) -> Block:
-    layer, count, host = shape.layers[number], shape.spread_layers, layout.devices
-    window = layer.sliding_window
-    heads = metadata.at("attention.head_count", number)
-    device, experts = layout.device_of(number, count), layout.experts_device(number, count)
-    device = host if device == HOST else device
-    return Block(
-        dims=kinds[layer.block],
-        device=device,
-        experts=host if experts == HOST else experts,
-        heads=heads,
-        heads_kv=metadata.at("attention.head_count_kv", number, heads),
-        head_k=metadata.head("key_length", window, shape.hidden_size, heads),
-        head_v=metadata.head("value_length", window, shape.hidden_size, heads),
-        window=window,
-        used=metadata.at("expert_used_count", number),
-        ropes=style.ropes(number, window),
-        cache_device=device,
     )

@@ -92,9 +92,13 @@ def _computed(net: Net, block: Block, x: Tensor, chosen: Tensor) -> Tensor:
     """What each chosen expert makes of each token."""
 
     def through(name: str, source: Tensor) -> Tensor:
-        weight = net.weight(block, f"{name}.weight")
-        assert weight is not None, name
+        weight = net.needed(block, f"{name}.weight")
         made = ops.multiply_experts(weight, source, chosen)
+        scale = net.weight(block, f"{name}.scale")
+        if scale is not None:
+            experts, tokens = scale.ne[0], source.ne[2]
+            spread = ops.made((1, experts, tokens, 1), ops.reshape(scale, 1, experts))
+            made = ops.over(made, ops.rows(spread, chosen))
         bias = net.weight(block, f"{name}.bias")
         return ops.over(made, bias, chosen) if bias is not None else made
 

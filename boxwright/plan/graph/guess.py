@@ -1,4 +1,4 @@
-"""Tensors of a model of which only sizes are known, as an old stamp tells them."""
+"""Tensors of a model of which only sizes are known: an old stamp, or an unknown architecture."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ HEAD = 128
 EXPERT_TENSORS = 3
 
 
-def described(shape: ModelShape) -> ModelShape:
-    """The shape itself if it tells its tensors, else one with those of a usual transformer."""
-    if shape.blocks:
-        return shape
-    name, hidden = shape.architecture, shape.hidden_size
+def guessed(shape: ModelShape) -> ModelShape:
+    """The shape with the tensors of a usual transformer of its sizes."""
+    hidden = shape.hidden_size
     kinds = list(dict.fromkeys(replace(layer, sliding_window=None) for layer in shape.layers))
     heads_kv = max(layer.kv_elements_k for layer in shape.layers) // HEAD or 1
     return replace(
@@ -32,7 +30,6 @@ def described(shape: ModelShape) -> ModelShape:
             ".attention.key_length": HEAD,
             ".attention.value_length": HEAD,
             ".expert_used_count": shape.experts_used or 1,
-            f"{name}.guessed": True,
         },
         blocks=tuple(_tensors(shape, layer, heads_kv) for layer in kinds),
         tensors={

@@ -24,8 +24,8 @@ class Mixed:
 def before(net: Net, block: Block, streams: Tensor, part: str) -> Mixed:
     """The streams mixed into one; `part` is "attn" or "ffn"."""
     count, tokens = streams.ne[1], streams.ne[2]
-    weights = [net.weight(block, f"hc_{part}_{name}.weight") for name in ("fn", "scale", "base")]
-    mixing, scale, base = (one for one in weights if one is not None)
+    names = (f"hc_{part}_{name}.weight" for name in ("fn", "scale", "base"))
+    mixing, scale, base = (net.needed(block, name) for name in names)
     mixes = ops.multiply(mixing, _normed(streams))
     pre = ops.over(ops.over(_affine(ops.part(mixes, count, tokens), scale, base)))
     post = ops.over(ops.over(_affine(ops.part(mixes, count, tokens), scale, base)))
@@ -43,7 +43,7 @@ def head(net: Net, streams: Tensor) -> Tensor:
     """The streams mixed into what the output reads; not fused."""
     count, tokens = streams.ne[1], streams.ne[2]
     names = ("output_hc_fn.weight", "output_hc_scale.weight", "output_hc_base.weight")
-    mixing, scale, base = (one for name in names if (one := net.weight(None, name)) is not None)
+    mixing, scale, base = (net.needed(None, name) for name in names)
     mixes = ops.multiply(mixing, _normed(streams))
     weights = ops.over(ops.over(ops.over(ops.over(mixes, scale), base)))
     total: Tensor | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from boxwright.plan.graph import ops
+from boxwright.plan.graph.indexer import Indexer, picked, unmasked
 from boxwright.plan.graph.net import Block, Net
 from boxwright.plan.graph.tensors import Tensor
 
@@ -21,6 +22,7 @@ class Latent:
     rope: int
     head_k: int
     head_v: int
+    indexer: Indexer | None = None
 
 
 def attention(net: Net, block: Block, x: Tensor, geometry: Latent) -> Tensor:
@@ -29,8 +31,10 @@ def attention(net: Net, block: Block, x: Tensor, geometry: Latent) -> Tensor:
     if block.has("attn_q.weight"):
         q = net.linear(x, block, "attn_q")
     else:
-        q = net.norm(net.linear(x, block, "attn_q_a"), block, "attn_q_a_norm")
-        q = net.linear(q, block, "attn_q_b")
+        low = net.norm(net.linear(x, block, "attn_q_a"), block, "attn_q_a_norm")
+        if geometry.indexer is not None and block.has("indexer.proj.weight"):
+            net.picked = picked(net, block, x, low, geometry.indexer)
+        q = net.linear(low, block, "attn_q_b")
     q = ops.reshape(q, geometry.head_k, block.heads, tokens)
     joined = net.linear(x, block, "attn_kv_a_mqa")
     content = ops.part(joined, rank, tokens)
@@ -49,9 +53,8 @@ def _absorbed(
     q_plain = ops.view(q, (plain, block.heads, tokens, 1), q.nb)
     q_rope = ops.view(q, (geometry.rope, block.heads, tokens, 1), q.nb)
     q_rope = ops.rope(q_rope, net.positions())
-    weight_k = net.weight(block, "attn_k_b.weight")
-    weight_v = net.weight(block, "attn_v_b.weight")
-    assert weight_k is not None and weight_v is not None
+    weight_k = net.needed(block, "attn_k_b.weight")
+    weight_v = net.needed(block, "attn_v_b.weight")
     absorbed = ops.multiply(weight_k, ops.permute(q_plain, 0, 2, 1, 3))
     query = ops.concat(ops.permute(absorbed, 0, 2, 1, 3), q_rope, 0)
     value = ops.reshape(content, geometry.rank, 1, tokens)
@@ -74,7 +77,8 @@ def _through_values(
     each = q.ne[2] // streams
     q = ops.view(q, (*q.ne[:2], each, streams), (*q.nb[:3], q.nb[2] * each))
     q, k, v = (ops.permute(one, 0, 2, 1, 3) for one in (q, k, v))
-    made = ops.attend(q, k, v, net.mask(block))
+    mask = net.mask(block)
+    made = ops.attend(q, k, v, mask if net.picked is None else unmasked(mask, net.picked))
     made = ops.multiply(weight, ops.permute(made, 0, 2, 1, 3))
     made = ops.cont(ops.permute(made, 0, 2, 1, 3))
     made = ops.reshape(made, made.ne[0] * made.ne[1], made.ne[2] * made.ne[3])

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from boxwright.plan.graph import deepseek4, latent, ops, recurrent
+from boxwright.plan.graph import deepseek4, gemma4, latent, ops, recurrent
 from boxwright.plan.graph.experts import mixture
-from boxwright.plan.graph.net import Block, Net
+from boxwright.plan.graph.net import Block, MissingTensor, Net
 from boxwright.plan.graph.style import Style
 from boxwright.plan.graph.tensors import F32, I32, I64, Graph, Tensor, shape
 
 
 def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     """The graph of one batch."""
+    layers = gemma4.looked_up(net)
     x = embeddings(net, style)
+    if layers is not None:
+        layers = gemma4.projected(net, blocks[0], x, layers)
     if style.compression is not None:
         return deepseek4.build(net, blocks, x, style.routing, style.compression)
     last = len(blocks) - 1
     for index, block in enumerate(blocks):
         net.layer = index
         x = _layer(net, block, style, x, index == last)
+        x = gemma4.after(net, block, x, layers, index == last)
     x.output = style.hidden_kept
-    x = net.norm(x, None, "output_norm", style.centred)
-    head = net.weight(None, "output.weight") or net.weight(None, "token_embd.weight")
-    assert head is not None
+    x = net.norm(x, None, style.output_norm, style.centred)
+    head = net.weight(None, "output.weight") or net.needed(None, "token_embd.weight")
     logits = ops.multiply(head, x)
     bias = net.weight(None, "output.bias")
     net.graph.expand(ops.over(logits, bias) if bias is not None else logits)
@@ -62,6 +65,8 @@ def _outputs(net: Net, x: Tensor) -> Tensor:
 def _layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tensor:
     if style.parallel:
         return _parallel_layer(net, block, style, x, last)
+    if style.beside:
+        return _layer_of_both(net, block, style, x, last)
     before = x
     cur = net.norm(x, block, "attn_norm", style.centred) if block.has("attn_norm.weight") else x
     if style.expand_norm:
@@ -78,9 +83,12 @@ def _layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tenso
     if style.residual_scaled:
         cur = ops.over(cur)
     inside = ops.over(before, cur) if style.before_first else ops.over(cur, before)
-    skip = not block.has("attn_norm.weight")
-    cur = inside if skip else net.norm(inside, block, pre, style.centred)
-    cur = _feed_forward(net, block, style, cur)
+    if block.has("pre_ffw_norm_2.weight"):
+        cur = gemma4.feed_forward(net, block, inside, style.routing)
+    else:
+        skip = not block.has("attn_norm.weight")
+        cur = inside if skip else net.norm(inside, block, pre, style.centred)
+        cur = _feed_forward(net, block, style, cur)
     if block.has("post_ffw_norm.weight"):
         cur = net.norm(cur, block, "post_ffw_norm", style.centred)
     if style.residual_scaled:
@@ -98,18 +106,34 @@ def _parallel_layer(net: Net, block: Block, style: Style, x: Tensor, last: bool)
     return ops.over(ops.over(made, x), cur)
 
 
+def _layer_of_both(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tensor:
+    """Attention and a recurrence beside each other (Falcon-H1)."""
+    if style.recurrence is None:
+        raise MissingTensor("ssm")
+    attended = _attention(net, block, style, net.norm(x, block, "attn_norm"))
+    mixed = recurrent.mamba2(net, block, net.norm(x, block, "attn_norm"), style.recurrence)
+    inside = ops.over(ops.over(attended, mixed), x)
+    if last:
+        inside = _outputs(net, inside)
+    cur = net.feed_forward(net.norm(inside, block, "ffn_norm"), block)
+    return ops.over(cur, inside)
+
+
 def _sequence(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
     """What mixes tokens: attention or a recurrence; in some layers only feed-forward."""
     if block.has("ssm_conv1d.weight"):
-        assert style.recurrence is not None
+        if style.recurrence is None:
+            raise MissingTensor("ssm")
         if block.has("ssm_beta.weight") or block.has("ssm_ba.weight"):
             return recurrent.delta_net(net, block, x, style.recurrence)
         return recurrent.mamba2(net, block, x, style.recurrence)
     if block.has("shortconv.conv.weight"):
-        assert style.recurrence is not None
+        if style.recurrence is None:
+            raise MissingTensor("shortconv")
         return recurrent.short_convolution(net, block, x, style.recurrence)
     if block.has("attn_kv_a_mqa.weight"):
-        assert style.latent is not None
+        if style.latent is None:
+            raise MissingTensor("attn_kv_a_mqa")
         return latent.attention(net, block, x, style.latent)
     if block.has("attn_output.weight"):
         return _attention(net, block, style, x)
@@ -135,11 +159,13 @@ def _attention(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
         v = ops.reshape(v, block.head_v, block.heads_kv, tokens)
         v = ops.over(v) if style.normed_values else v
     if block.ropes:
-        factors = [one] if (one := net.weight(None, "rope_freqs.weight")) is not None else []
+        factors = _rope_factors(net, block)
         q = ops.rope(q, net.positions(), *factors)
         k = ops.rope(k, net.positions(), *factors) if k is not None else None
     if style.scales_query(block):
         q = ops.over(q)
+    if block.has("attn_gate.weight"):
+        return _gated_heads(net, block, x, net.attention(block, q, k, v, project=False))
     if gate is None:
         return net.attention(block, q, k, v, sinks=net.weight(block, "attn_sinks.weight"))
     flat = block.head_k * block.heads
@@ -150,6 +176,22 @@ def _attention(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
         gate = ops.cont(gate, flat, tokens)
     made = ops.over(made, ops.over(gate))
     return net.linear(made, block, "attn_output")
+
+
+def _rope_factors(net: Net, block: Block) -> list[Tensor]:
+    """Frequencies of long contexts; where attention slides there are none (`get_rope_factors`)."""
+    if block.window is not None:
+        return []
+    found = net.beside(block, "rope_freqs.weight", "rope_factors_long.weight")
+    return [] if found is None else [found]
+
+
+def _gated_heads(net: Net, block: Block, x: Tensor, made: Tensor) -> Tensor:
+    """Each head's result times a gate of its own (Step 3.5)."""
+    gate = ops.over(net.linear(x, block, "attn_gate"))
+    apart = ops.reshape(made, block.head_v, block.heads, x.ne[1])
+    gated = ops.over(apart, ops.reshape(gate, 1, block.heads, x.ne[1]))
+    return net.linear(ops.reshape(gated, *made.ne[:2]), block, "attn_output")
 
 
 def _projected(
@@ -167,8 +209,10 @@ def _projected(
             q, k, v = (ops.heads_of(joined, a, b, tokens) for a, b in sizes)
         return q, k, v
     q = net.linear(x, block, "attn_q")
-    key = net.linear(x, block, "attn_k") if block.has("attn_k.weight") else None
-    value = net.linear(x, block, "attn_v") if block.has("attn_v.weight") else key
+    key = net.linear(x, block, "attn_k") if block.keeps else None
+    value = key
+    if block.keeps and block.has("attn_v.weight"):
+        value = net.linear(x, block, "attn_v")
     if not style.flat_norms and not style.gated_query:
         q = ops.reshape(q, block.head_k, block.heads, tokens)
     if key is not None and not style.flat_norms:

@@ -6,10 +6,14 @@ lacks is left out, as llama.cpp leaves out what is a null pointer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from boxwright.plan.graph import ops
 from boxwright.plan.graph.tensors import F16, F32, I32, I64, Graph, Kind, Shape, Tensor, shape
+
+
+class MissingTensor(LookupError):
+    """A model lacks a tensor that its graph was to be built with: it is of another kind."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class Block:
         """Whether the layer has this tensor."""
         return name in self.dims.by_name
 
+    def placed(self, device: int, experts: int, cache_device: int) -> Block:
+        """The same layer elsewhere."""
+        return replace(self, device=device, experts=experts, cache_device=cache_device)
+
     @property
     def cached_k(self) -> int:
         """Elements of K that a token takes."""
@@ -81,7 +89,10 @@ class Batch:
 
 @dataclass
 class Net:
-    """A graph in the making, with the inputs that several layers share."""
+    """A graph in the making, with the inputs that several layers share.
+
+    `picked` are the rows that the last indexer chose.
+    """
 
     batch: Batch
     outside: Dims
@@ -92,6 +103,7 @@ class Net:
     inputs: dict[str, Tensor] = field(default_factory=dict)
     weights: dict[tuple[int, str], Tensor] = field(default_factory=dict)
     layer: int = -1
+    picked: Tensor | None = None
 
     def input(self, name: str, ne: Shape, kind: Kind = F32) -> Tensor:
         """An input that the host fills; made once, by name."""
@@ -110,7 +122,7 @@ class Net:
         dims = (self.outside if block is None else block.dims).by_name
         if name not in dims:
             return None
-        key = (-1 if block is None else self.layer, name)
+        key = (id(block), name)
         if key not in self.weights:
             made = Tensor(shape(*dims[name]), F32)
             made.weight = True
@@ -120,6 +132,18 @@ class Net:
                 made.home = block.experts if "_exps" in name else block.device
             self.weights[key] = made
         return self.weights[key]
+
+    def beside(self, block: Block, *names: str) -> Tensor | None:
+        """The first of these weights outside layers that is there; each device has a copy."""
+        for name in names:
+            if name in self.outside.by_name:
+                key = (self.layer, name)
+                if key not in self.weights:
+                    made = Tensor(shape(*self.outside.by_name[name]), F32)
+                    made.weight, made.home = True, block.device
+                    self.weights[key] = made
+                return self.weights[key]
+        return None
 
     def cache(self, block: Block, elements: int, rows: int, kind: Kind) -> Tensor:
         """A layer's part of a cache, in the memory of its device."""
@@ -133,18 +157,23 @@ class Net:
         llama.cpp holds it to its layer's device (`graph_get_cb`), but forgets that when it only
         measures (`ggml_backend_sched_reserve_size` resets what was set).
         """
-        weight = self.weight(block, f"{name}.weight")
+        weight = self.weight(block, f"{name}.weight") or self.weight(block, name)
         bias = self.weight(block, f"{name}.bias")
         made = ops.apart(x) if centred else ops.over(x)
         if weight is not None:
             made = ops.over(made, weight)
         return ops.over(made, bias) if bias is not None else made
 
+    def needed(self, block: Block | None, name: str) -> Tensor:
+        """A weight that the architecture cannot do without; raises MissingTensor."""
+        found = self.weight(block, name)
+        if found is None:
+            raise MissingTensor(name)
+        return found
+
     def linear(self, x: Tensor, block: Block | None, name: str) -> Tensor:
         """A projection with its bias."""
-        weight = self.weight(block, f"{name}.weight")
-        assert weight is not None, name
-        made = ops.multiply(weight, x)
+        made = ops.multiply(self.needed(block, f"{name}.weight"), x)
         scale = self.weight(block, f"{name}.scale")
         if scale is not None:
             made = ops.over(made, scale)

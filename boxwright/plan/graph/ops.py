@@ -21,6 +21,7 @@ from boxwright.plan.graph.tensors import (
     Tensor,
     row_bytes,
     shape,
+    strides,
 )
 
 
@@ -83,7 +84,7 @@ def _into(target: Tensor, sources: tuple[Tensor, ...]) -> Tensor:
 def view(a: Tensor, ne: Shape, nb: Shape) -> Tensor:
     """Another look at the same memory; `nb` are bytes from one element to the next."""
     root = a.view if a.view is not None else a
-    return Tensor(ne, a.kind, VIEW, (a,), nb, root)
+    return Tensor(ne, a.kind, VIEW, (a.src[0] if a.op == VIEW else a,), nb, root)
 
 
 def part(a: Tensor, *sizes: int) -> Tensor:
@@ -100,8 +101,7 @@ def heads_of(a: Tensor, size: int, heads: int, tokens: int, gap: int | None = No
 
 def reshape(a: Tensor, *sizes: int) -> Tensor:
     """The same elements in other dimensions."""
-    root = a.view if a.view is not None else a
-    return Tensor(shape(*sizes), a.kind, VIEW, (a,), None, root)
+    return view(a, found := shape(*sizes), strides(found, a.kind))
 
 
 def permute(a: Tensor, *axes: int) -> Tensor:

@@ -64,8 +64,7 @@ def _convolved(
     joined = ops.concat(ops.reshape(found, kept, channels, count), ops.transpose(x), 0)
     last = ops.view(joined, (kept, channels, count, 1), joined.nb)
     net.graph.expand(ops.copy(last, ops.part(store, kept * channels, count)))
-    weight = net.weight(block, f"{kernel}.weight")
-    assert weight is not None, kernel
+    weight = net.needed(block, f"{kernel}.weight")
     made = ops.made(shape(channels, net.batch.each, count), joined, weight)
     bias = net.weight(block, f"{kernel}.bias")
     return ops.over(made, bias) if bias is not None else made

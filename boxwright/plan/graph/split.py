@@ -39,17 +39,12 @@ def plan(graph: Graph, host: int, pipelined: bool) -> Plan:
     return _allocated_order(graph, splits, copies, pipelined)
 
 
-def _home(tensor: Tensor) -> int | None:
-    return tensor.home if tensor.view is None else tensor.view.home
-
-
 def _place_by_weights(graph: Graph, host: int) -> None:
     for leaf in graph.leaves:
-        leaf.place = host if leaf.input else leaf.home
+        if leaf.input:
+            leaf.place = host
     for node in graph.nodes:
-        if node.place is not None:
-            continue
-        home = _home(node)
+        home = node.view.home if node.view is not None else None
         if home is None and node.op != ROPE and node.op != ATTEND:
             for source in node.src:
                 if source.weight:
@@ -63,8 +58,6 @@ def _spread(nodes: list[Tensor], host: int, gpus_only: bool) -> None:
     for order in (nodes, reversed(nodes)):
         current: int | None = None
         for node in order:
-            if node.op == VIEW:
-                continue
             if node.place is not None:
                 current = None if gpus_only and node.place == host else node.place
             elif current is not None:
@@ -72,46 +65,40 @@ def _spread(nodes: list[Tensor], host: int, gpus_only: bool) -> None:
 
 
 def _place_the_rest(nodes: list[Tensor]) -> None:
+    """Leaves that are no inputs lie where they are first read."""
     for node in nodes:
-        if node.place is None:
-            node.place = node.view.place if node.view is not None else 0
         for source in node.src:
-            if source.place is None:
-                source.place = source.view.place if source.view is not None else node.place
+            if source.place is None and source.op == NONE and source.home is None:
+                source.place = node.place
 
 
-def _is_there(tensor: Tensor, place: int) -> bool:
-    """Whether a backend can read it: it lies in that backend's memory, or will."""
-    home = _home(tensor)
-    if home is not None:
-        return home == place
-    return place == (
-        tensor.place if tensor.place is not None else tensor.view and tensor.view.place
-    )
+def _where(tensor: Tensor) -> int | None:
+    """The backend in whose memory a tensor lies, or will."""
+    if tensor.home is not None:
+        return tensor.home
+    if tensor.view is None:
+        return tensor.place
+    if tensor.view.home is not None:
+        return tensor.view.home
+    return tensor.view.place if tensor.op == VIEW else tensor.place
 
 
 def _split(
     nodes: list[Tensor], count: int, copies: dict[tuple[int, int], list[Tensor]]
 ) -> list[_Split]:
-    working = [node for node in nodes if node.op != VIEW]
     splits: list[_Split] = []
     current: _Split | None = None
     for node in nodes:
-        if node.op == VIEW:
-            if current is None:
-                current = _Split(working[0].place or 0)
-                splits.append(current)
-            current.nodes.append(node)
-            continue
-        assert node.place is not None
-        if current is None or node.place != current.place or _needs_new(node, current):
-            current = _Split(node.place)
+        place = node.place
+        assert place is not None
+        if current is None or place != current.place or _needs_new(node, current):
+            current = _Split(place)
             splits.append(current)
         current.nodes.append(node)
         for index, source in enumerate(node.src):
-            if source.place == current.place or _is_there(source, current.place):
+            if _where(source) == place:
                 continue
-            key = (id(source), current.place)
+            key = (id(source), place)
             if key not in copies:
                 copies[key] = [_copy_of(source, count > 1) for _ in range(count)]
                 current.inputs.append(source)
@@ -120,9 +107,11 @@ def _split(
 
 
 def _needs_new(node: Tensor, split: _Split) -> bool:
-    return bool(split.inputs) and any(
-        source.weight and source.home != split.place for source in node.src
-    )
+    if split.inputs:
+        for source in node.src:
+            if source.weight and source.home != split.place:
+                return True
+    return False
 
 
 def _copy_of(tensor: Tensor, kept: bool) -> Tensor:
@@ -143,7 +132,7 @@ def _allocated_order(
             root = source.view if source.view is not None else source
             # keeps the source until it is copied; what it shows does not matter to the allocator
             keeper = Tensor(source.ne, source.kind, NONE, (source,), source.nb, root)
-            made.nodes.append((keeper, source.place or 0))
+            made.nodes.append((keeper, _where(source) or 0))
             made.nodes.append((copies[id(source), split.place][0], split.place))
         made.nodes += [(node, node.place or 0) for node in split.nodes]
     if pipelined:

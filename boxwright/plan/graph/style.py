@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from boxwright.plan.graph.compressed import Compression
 from boxwright.plan.graph.experts import Routing
+from boxwright.plan.graph.indexer import Indexer
 from boxwright.plan.graph.latent import Latent
 from boxwright.plan.graph.metadata import Metadata
 from boxwright.plan.graph.net import Block
@@ -39,13 +40,26 @@ EMBEDDINGS_MULTIPLIED = frozenset({"gemma", "gemma2", "grok", "minicpm"})
 QUERY_SCALED = frozenset({"gemma", "gemma2", "gemma3", "phi2", "phi3", "phimoe"})
 # sums in which what came in stands first: before the feed-forward part, and after it
 BEFORE_FIRST = frozenset({"jamba", "lfm2", "lfm2moe", "openelm"})
-INSIDE_FIRST = frozenset({"jamba", "phi3", "phimoe"})
+INSIDE_FIRST = frozenset({"jamba", "lfm2", "lfm2moe", "phi3", "phimoe"})
 # the last hidden state is kept beside its norm for drafting (t_h_nextn)
 HIDDEN_KEPT = frozenset({"gpt-oss", "mimo2", "step35"})
 # batches of tokens and embeddings mixed (llm_arch_supports_mixed_batch)
 NOT_MIXED = frozenset(
     {"cogvlm", "deepseek4", "dflash", "eagle3", "gemma4-assistant", "granite_switch"}
 )
+
+# whose graphs were compared with llama.cpp's own, or differ from those in names only
+KNOWN = frozenset(
+    {
+        "bailingmoe2", "cohere2", "command-r", "deepseek2", "deepseek4", "dots1", "ernie4_5",
+        "ernie4_5-moe", "exaone4", "falcon-h1", "gemma2", "gemma3", "gemma4", "glm-dsa", "glm4",
+        "glm4moe", "gpt-oss", "granite", "granitehybrid", "granitemoe", "hunyuan-moe", "lfm2",
+        "lfm2moe", "llama", "llama4", "mimo2", "minimax-m2", "mistral3", "nemotron_h",
+        "nemotron_h_moe", "olmo2", "phi3", "phimoe", "qwen2", "qwen2moe", "qwen3", "qwen35",
+        "qwen35moe", "qwen3moe", "qwen3next", "qwen3vl", "qwen3vlmoe", "seed_oss", "smollm3",
+        "step35",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,7 @@ class Style:
     centred: bool = False
     parallel: bool = False
     one_part: bool = False
+    beside: bool = False
     flat_norms: bool = False
     gated_query: bool = False
     gate_first: bool = False
@@ -67,6 +82,7 @@ class Style:
     before_first: bool = False
     inside_first: bool = False
     hidden_kept: bool = False
+    output_norm: str = "output_norm"
     query_scaled: bool = False
     rope: bool = True
     rope_in_windows_only: bool = False
@@ -99,6 +115,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         centred=architecture in CENTRED,
         parallel=architecture in PARALLEL,
         one_part=architecture in ONE_PART,
+        beside=architecture == "falcon-h1",
         flat_norms=architecture in FLAT_NORMS,
         gated_query=architecture in GATED_QUERY,
         gate_first=architecture in GATE_FIRST,
@@ -111,6 +128,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         before_first=architecture in BEFORE_FIRST,
         inside_first=architecture in INSIDE_FIRST,
         hidden_kept=architecture in HIDDEN_KEPT,
+        output_norm="token_embd_norm" if architecture.startswith("lfm2") else "output_norm",
         query_scaled=architecture in QUERY_SCALED,
         rope=architecture not in NO_ROPE and bool(number("rope.scaling.finetuned", 1)),
         rope_in_windows_only=architecture in ROPE_IN_WINDOWS_ONLY,
@@ -152,11 +170,18 @@ def _latent(metadata: Metadata) -> Latent | None:
     rank = metadata.at("attention.kv_lora_rank")
     if not rank:
         return None
+    heads = metadata.at("attention.indexer.head_count")
+    indexer = Indexer(
+        heads,
+        metadata.at("attention.indexer.key_length"),
+        metadata.at("attention.indexer.top_k"),
+    )
     return Latent(
         rank=rank,
         rope=metadata.at("rope.dimension_count"),
         head_k=metadata.at("attention.key_length_mla") or metadata.at("attention.key_length"),
         head_v=metadata.at("attention.value_length_mla") or metadata.at("attention.value_length"),
+        indexer=indexer if heads else None,
     )
 
 

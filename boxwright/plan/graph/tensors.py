@@ -7,6 +7,7 @@ tensor may overwrite its source, and the order in which nodes are computed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -70,9 +71,13 @@ class Tensor:
     ) -> None:
         self.ne, self.kind, self.op = ne, kind, op
         self.src = list(src)
-        self.nb = nb or strides(ne, kind)
         self.view = view
-        self.size = 0 if view is not None else byte_size(ne, self.nb, kind)
+        if nb is None:
+            self.nb = strides(ne, kind)
+            self.size = 0 if view is not None else self.nb[3] * ne[3]
+        else:
+            self.nb = nb
+            self.size = 0 if view is not None else byte_size(ne, nb, kind)
         self.home: int | None = None
         self.place: int | None = None
         self.weight = self.input = self.output = self.seen = self.owned = False
@@ -105,6 +110,7 @@ def row_bytes(kind: Kind, elements: int) -> int:
     return elements // kind.elements * kind.bytes
 
 
+@lru_cache(maxsize=4096)
 def strides(ne: Shape, kind: Kind) -> Shape:
     """Bytes from one element to the next in each dimension, without gaps."""
     first = row_bytes(kind, ne[0])
@@ -123,7 +129,10 @@ def byte_size(ne: Shape, nb: Shape, kind: Kind) -> int:
 
 
 class Graph:
-    """Nodes in the order of computing, and leaves (inputs, weights, caches)."""
+    """Nodes in the order of computing, and the leaves that are allocated (not weights or caches).
+
+    Views are no nodes: whoever reads one reads the tensor that it shows, its only source.
+    """
 
     def __init__(self) -> None:
         self.nodes: list[Tensor] = []
@@ -131,10 +140,16 @@ class Graph:
 
     def expand(self, tensor: Tensor) -> None:
         """Add a tensor after everything it rests on (`ggml_build_forward_expand`)."""
+        if tensor.op == VIEW:
+            tensor = tensor.src[0]
         if tensor.seen:
             return
         tensor.seen = True
         for source in tensor.src:
-            if not source.seen:
-                self.expand(source)
-        (self.leaves if tensor.op == NONE else self.nodes).append(tensor)
+            base = source.src[0] if source.op == VIEW else source
+            if not base.seen:
+                self.expand(base)
+        if tensor.op != NONE:
+            self.nodes.append(tensor)
+        elif tensor.home is None:
+            self.leaves.append(tensor)

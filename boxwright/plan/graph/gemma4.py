@@ -1,0 +1,62 @@
+"""What Gemma 4 adds: experts beside the feed-forward part, and an embedding for every layer.
+
+Source: src/models/gemma4.cpp, b11549.
+"""
+
+from __future__ import annotations
+
+from boxwright.plan.graph import ops
+from boxwright.plan.graph.experts import Routing, mixture
+from boxwright.plan.graph.net import Block, Net
+from boxwright.plan.graph.tensors import I32, Tensor, shape
+
+TABLE = "per_layer_token_embd.weight"
+
+
+def looked_up(net: Net) -> Tensor | None:
+    """The rows of every layer's embeddings, on the host."""
+    if TABLE not in net.outside.by_name:
+        return None
+    table = Tensor(shape(*net.outside.by_name[TABLE]))
+    table.home, table.weight = net.host, True
+    found = ops.rows(table, net.input("tokens of layers", shape(net.batch.tokens), I32))
+    net.graph.expand(found)
+    return found
+
+
+def projected(net: Net, first: Block, x: Tensor, rows: Tensor) -> Tensor:
+    """These rows with what the token's own embedding makes of them, a slice for each layer."""
+    weight, norm = (
+        net.needed(None, f"per_layer_{name}.weight") for name in ("model_proj", "proj_norm")
+    )
+    weight.home = norm.home = first.device  # llama.cpp counts them to the first layer
+    size, tokens = norm.ne[0], net.batch.tokens
+    layers = rows.ne[0] // size
+    rows = ops.reshape(ops.over(rows), size, layers, tokens)
+    made = ops.reshape(ops.over(ops.multiply(weight, x)), size, layers, tokens)
+    made = ops.over(ops.over(made), norm)
+    return ops.cont(ops.permute(ops.over(ops.over(made, rows)), 0, 2, 1, 3), size, tokens, layers)
+
+
+def feed_forward(net: Net, block: Block, x: Tensor, routing: Routing) -> Tensor:
+    """A usual feed-forward part and experts, each with norms of its own."""
+    plain = net.feed_forward(net.norm(x, block, "ffn_norm"), block)
+    plain = net.norm(plain, block, "post_ffw_norm_1")
+    inside = net.norm(x, block, "pre_ffw_norm_2")
+    scale, router = (net.needed(block, f"ffn_gate_inp.{name}") for name in ("scale", "weight"))
+    logits = ops.multiply(router, ops.over(ops.over(ops.over(x)), scale))
+    made = mixture(net, block, inside, routing, logits=logits)
+    return ops.over(plain, net.norm(made, block, "post_ffw_norm_2"))
+
+
+def after(net: Net, block: Block, x: Tensor, layers: Tensor | None, last: bool) -> Tensor:
+    """The layer's own embedding added, and the layer scaled."""
+    if layers is not None and block.has("inp_gate.weight"):
+        own = ops.view(layers, shape(*layers.ne[:2]), layers.nb)
+        gate = ops.over(net.linear(x, block, "inp_gate"))
+        if last:
+            own = ops.rows(own, net.input("outputs", shape(net.batch.outputs), I32))
+        made = net.norm(net.linear(ops.over(gate, own), block, "proj"), block, "post_norm")
+        x = ops.over(x, made)
+    scale = net.weight(block, "layer_output_scale.weight")
+    return ops.over(x, scale) if scale is not None else x

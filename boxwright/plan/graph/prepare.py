@@ -1,0 +1,137 @@
+"""A model's layers as its graph is built of them: once without places, then for each layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from boxwright.plan.graph.guess import guessed
+from boxwright.plan.graph.metadata import Metadata
+from boxwright.plan.graph.net import Block, Dims
+from boxwright.plan.graph.style import Style, style_of
+from boxwright.plan.layout import HOST, Layout
+from boxwright.shapes import ModelShape
+
+REMEMBERED = 4
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What does not depend on the layout. `blocks` are placed on backend 0; `read` names for each
+    layer the one whose cache it reads."""
+
+    style: Style
+    outside: Dims
+    blocks: tuple[Block, ...]
+    read: tuple[int, ...]
+    window: int | None
+    spread_layers: int
+
+
+_remembered: list[tuple[ModelShape, bool, Prepared]] = []
+
+
+def prepared(shape: ModelShape, usual: bool) -> Prepared:
+    """The layers of a shape, or those of a `usual` transformer of its size.
+
+    Those of the last few shapes are remembered: a plan asks often.
+    """
+    for known, how, found in _remembered:
+        if known is shape and how == usual:
+            return found
+    made = _prepare(guessed(shape) if usual else shape)
+    _remembered.insert(0, (shape, usual, made))
+    del _remembered[REMEMBERED:]
+    return made
+
+
+def placed(model: Prepared, layout: Layout) -> list[Block]:
+    """The layers where a layout puts them; layers that are alike and lie alike are one object."""
+    count, host = model.spread_layers, layout.devices
+    known: dict[tuple[int, int, int, int], Block] = {}
+    found = []
+    for number, block in enumerate(model.blocks):
+        device, experts = layout.device_of(number, count), layout.experts_device(number, count)
+        cache = layout.device_of(model.read[number], count)
+        key = (id(block), device, experts, cache)
+        if key not in known:
+            places = (host if one == HOST else one for one in (device, experts, cache))
+            known[key] = block.placed(*places)
+        found.append(known[key])
+    return found
+
+
+def in_order(blocks: list[Block], host: int) -> list[Block]:
+    """The layers with their experts moved: of each device's, those in host RAM come first.
+
+    Half of them if there are any of both kinds, so that layouts of other counts look the same.
+    """
+    found = list(blocks)
+    known: dict[tuple[int, int], Block] = {}
+    for device in {block.device for block in blocks}:
+        own = [n for n, block in enumerate(blocks) if block.device == device and _routed(block)]
+        places = {blocks[number].experts for number in own}
+        if len(places) < 2:
+            continue
+        other = next(place for place in sorted(places) if place != host)
+        for index, number in enumerate(own):
+            place = host if 2 * index < len(own) else other
+            key = (id(blocks[number].dims), place)
+            if key not in known:
+                block = blocks[number]
+                known[key] = block.placed(block.device, place, block.cache_device)
+            found[number] = known[key]
+    return found
+
+
+def _routed(block: Block) -> bool:
+    return block.has("ffn_gate_inp.weight")
+
+
+def _prepare(shape: ModelShape) -> Prepared:
+    metadata = Metadata(shape)
+    style = style_of(shape.architecture, metadata)
+    kinds = [Dims(tuple(block.items())) for block in shape.blocks]
+    alike: dict[Block, Block] = {}
+    blocks = [_block(shape, metadata, style, kinds, number) for number in range(len(shape.layers))]
+    windows = [one.sliding_window for one in shape.layers if one.sliding_window]
+    return Prepared(
+        style=style,
+        outside=Dims(tuple(shape.tensors.items())),
+        blocks=tuple(alike.setdefault(block, block) for block in blocks),
+        read=tuple(_read(shape, number) for number in range(len(shape.layers))),
+        window=max(windows, default=None),
+        spread_layers=shape.spread_layers,
+    )
+
+
+def _block(
+    shape: ModelShape, metadata: Metadata, style: Style, kinds: list[Dims], number: int
+) -> Block:
+    layer = shape.layers[number]
+    window = layer.sliding_window
+    heads = metadata.at("attention.head_count", number)
+    return Block(
+        dims=kinds[layer.block],
+        device=0,
+        experts=0,
+        heads=heads,
+        heads_kv=metadata.at("attention.head_count_kv", number, heads),
+        head_k=metadata.head("key_length", window, shape.hidden_size, heads),
+        head_v=metadata.head("value_length", window, shape.hidden_size, heads),
+        window=window,
+        used=metadata.at("expert_used_count", number),
+        ropes=style.ropes(number, window),
+        cache_device=0,
+        keeps=layer.kv_elements_k > 0,
+    )
+
+
+def _read(shape: ModelShape, number: int) -> int:
+    """The layer whose cache a layer reads: its own, or the last one's of its kind (Gemma 4)."""
+    layers = shape.layers
+    sources = [n for n, one in enumerate(layers[:number]) if one.kv_elements_k]
+    if layers[number].kv_elements_k or not sources:
+        return number
+    full = layers[number].sliding_window is None
+    alike = [n for n in sources if (layers[n].sliding_window is None) == full]
+    return (alike or sources)[-1]
