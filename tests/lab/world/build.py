@@ -117,12 +117,18 @@ def _from_wheels(world: World) -> None:
     )
 
 
+def sid_packages(cache: Path) -> Path:
+    """Debian sid's build, unpacked below `root/`; raises fetch.FetchError without its archive."""
+    with locked(cache, "sid"):
+        return made(
+            cache / "world" / "sid",
+            recipe_of(*releases.SID_PACKAGES),
+            lambda target: fetch.debian_packages(releases.SID_PACKAGES, "sid", target),
+        )
+
+
 def _from_debian(world: World) -> None:
-    packages = made(
-        world.root / "sid",
-        recipe_of(*releases.SID_PACKAGES),
-        lambda target: fetch.debian_packages(releases.SID_PACKAGES, "sid", target),
-    )
+    packages = sid_packages(world.cache)
     _, build = releases.BUILDS
     made(
         world.release_directory(build),
