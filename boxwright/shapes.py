@@ -7,6 +7,7 @@ own types, so a mixed quant (UD-Q4_K_M) is counted tensor by tensor.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 Dimensions = dict[str, tuple[int, ...]]
@@ -70,7 +71,11 @@ class ModelShape:
     tensors: Dimensions = field(default_factory=dict)
     shared_output_bytes: int = 0
 
-    @property
+    def __hash__(self) -> int:
+        """Of what tells models apart; metadata and dimensions are mappings, which have none."""
+        return hash((self.architecture, len(self.layers), self.file_bytes, self.parameters))
+
+    @cached_property
     def spread_layers(self) -> int:
         """Layers that are counted when they are spread over devices: also those that only draft."""
         blocks = self.metadata.get(f"{self.architecture}.block_count")

@@ -6,6 +6,7 @@ Source: reference/llama-cpp.md, 4.4 (src/llama-kv-cache*.cpp, llama-memory-recur
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from boxwright.shapes import LayerShape, ModelShape
 
@@ -57,6 +58,15 @@ class ContextSize:
 def padded(tokens: int) -> int:
     """The next multiple of 256 tokens."""
     return -(-tokens // PAD_TOKENS) * PAD_TOKENS
+
+
+@lru_cache(maxsize=256)
+def state_bytes(shape: ModelShape, size: ContextSize) -> tuple[int, ...]:
+    """What each layer keeps of the context, wherever it lies."""
+    return tuple(
+        layer_bytes(layer, size) + compressed_bytes(shape, number, size)
+        for number, layer in enumerate(shape.layers)
+    )
 
 
 def layer_bytes(layer: LayerShape, size: ContextSize) -> int:

@@ -6,15 +6,14 @@ and fills the last (reference/llama-cpp.md 4.1); so several cards get their laye
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from boxwright.plan.layout import HOST, Layout, first_layers
+from boxwright.plan.measure import Measure
 from boxwright.plan.results import MemoryPlan, Placement
 from boxwright.shapes import ModelShape
 
 MIB = 1024**2
-Measure = Callable[[Layout], MemoryPlan]
 
 
 def filled(base: Layout, shape: ModelShape, measure: Measure) -> Layout:
@@ -24,18 +23,17 @@ def filled(base: Layout, shape: ModelShape, measure: Measure) -> Layout:
     """
     layout = _first_guess(base, shape, measure(base))
     while True:
-        fuller = next(
-            (more for more in _with_one_more(layout, shape) if _fits(measure(more))), None
-        )
-        if not _fits(measure(layout)):
+        if measure.devices_fit(layout):
+            fuller = filter(measure.devices_fit, _with_one_more(layout, shape))
+            more = next(fuller, None)
+            if more is None:
+                return layout
+            layout = more
+        else:
             less = _with_one_less(layout, base, shape, measure(layout))
             if less is None:
                 return base
             layout = less
-        elif fuller is not None:
-            layout = fuller
-        else:
-            return layout
 
 
 def host_expert_bytes(layout: Layout, shape: ModelShape) -> int:
@@ -51,8 +49,8 @@ def host_expert_bytes(layout: Layout, shape: ModelShape) -> int:
 def words(layout: Layout, gpu_layers: str | int, shape: ModelShape) -> Placement:
     """The layout in llama-server's words: the shortest of them that says just this."""
     split = layout.split or None
-    on_host = {n for n in layout.experts_on_host if shape.layers[n].expert_bytes}
     with_experts = {n for n, layer in enumerate(shape.layers) if layer.expert_bytes}
+    on_host = layout.experts_on_host & with_experts
     placed = Placement(
         gpu_layers, cpu_moe=False, tensor_split=split, host_expert_layers=len(on_host)
     )
@@ -66,10 +64,6 @@ def words(layout: Layout, gpu_layers: str | int, shape: ModelShape) -> Placement
     names = "|".join(str(number) for number in sorted(on_host))
     pattern = rf"blk\.({names})\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
     return replace(placed, override_tensor=pattern)
-
-
-def _fits(memory: MemoryPlan) -> bool:
-    return all(device.need_mib <= device.total_mib for device in memory.devices)
 
 
 def _own_layers(layout: Layout, shape: ModelShape, device: int) -> list[int]:

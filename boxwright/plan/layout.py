@@ -43,14 +43,20 @@ class Layout:
 
         Computed with llama.cpp's single precision: a border may fall on a layer.
         """
-        return _places(self.devices, self.gpu_layers, self.split, layers)[layer]
+        return self.places(layers)[layer]
+
+    def places(self, layers: int) -> tuple[int, ...]:
+        """The device of every layer; last that of the output."""
+        return _places(self.devices, self.gpu_layers, self.split, layers)
 
     def experts_device(self, layer: int, layers: int) -> int:
         """Where a layer's routed experts lie."""
         if layer in self.experts_on_host:
             return HOST
-        own = self.device_of(layer, layers)
-        return dict(self.experts_elsewhere).get(layer, own) if self.experts_elsewhere else own
+        for other, device in self.experts_elsewhere:
+            if other == layer:
+                return device
+        return self.device_of(layer, layers)
 
     @property
     def overrides(self) -> bool:
@@ -66,21 +72,23 @@ class Layout:
         )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _places(
     devices: int, gpu_layers: int, split: tuple[float, ...], layers: int
 ) -> tuple[int, ...]:
-    """The device of every layer and, last, of the output."""
-    first, count = max(layers + 1 - gpu_layers, 0), min(gpu_layers, layers + 1)
-    if not devices or not count:
-        return (HOST,) * (layers + 1)
+    on_gpus = min(gpu_layers, layers + 1) if devices else 0
+    found = [HOST] * (layers + 1 - on_gpus)
+    borders = _borders(split, devices) if devices else []
+    for number in range(on_gpus):
+        place = _single(number / on_gpus)
+        found.append(min(bisect_right(borders, place), devices - 1))
+    return tuple(found)
+
+
+def _borders(split: tuple[float, ...], devices: int) -> list[float]:
     shares = [_single(share) for share in split or (1.0,) * devices]
     sums = list(accumulate(shares, lambda a, b: _single(a + b)))
-    borders = [_single(one / sums[-1]) for one in sums]
-    return (HOST,) * first + tuple(
-        min(bisect_right(borders, _single((layer - first) / count)), devices - 1)
-        for layer in range(first, layers + 1)
-    )
+    return [_single(one / sums[-1]) for one in sums]
 
 
 def _single(value: float) -> float:
@@ -103,14 +111,14 @@ def shares(shape: ModelShape, layout: Layout) -> dict[int, Share]:
     Token embeddings always stay on the host; where the output shares them, its device gets a copy.
     """
     count = shape.spread_layers
+    places = layout.places(count)
     weight_bytes = dict.fromkeys(range(HOST, layout.devices), 0)
     layers: dict[int, list[LayerShape]] = {device: [] for device in weight_bytes}
-    for number, layer in enumerate(shape.layers):
-        device = layout.device_of(number, count)
+    for number, (device, layer) in enumerate(zip(places, shape.layers, strict=False)):
         weight_bytes[device] += layer.dense_bytes + layer.shared_expert_bytes
         weight_bytes[layout.experts_device(number, count)] += layer.expert_bytes
         layers[device].append(layer)
-    output = layout.device_of(count, count)
+    output = places[count]
     weight_bytes[HOST] += shape.embedding_bytes
     tied = shape.output_bytes == 0 and (
         output != HOST or shape.architecture in OUTPUT_BEFORE_EMBEDDINGS

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from boxwright.plan.cards import UsedCard
-from boxwright.plan.context import ContextSize, compressed_bytes, layer_bytes
+from boxwright.plan.context import ContextSize, state_bytes
 from boxwright.plan.graph import compute_bytes
 from boxwright.plan.layout import HOST, Layout, shares
 from boxwright.plan.results import DeviceMemory, HostMemory, MemoryPlan, Reserve
@@ -28,15 +28,18 @@ def compute(
     cards: Sequence[UsedCard],
     host_total_mib: int,
     cache_ram_mib: int,
+    buffers: bool = True,
     exact: bool = True,
 ) -> MemoryPlan:
     """The memory of this layout on these cards (of known VRAM) and this host.
 
-    Compute buffers that are not `exact` are quicker to tell and some MiB off.
+    Without `buffers` those for computing are left at 0; not `exact`, they are quicker to find
+    and some MiB off.
     """
     parts = shares(shape, layout)
     context = _context_bytes(shape, layout, size)
-    computed = compute_bytes(shape, layout, size, exact)
+    nothing = dict.fromkeys(range(HOST, layout.devices), 0)
+    computed = compute_bytes(shape, layout, size, exact) if buffers else nothing
     on_host = layout.has_host_experts(shape)
     devices = tuple(
         DeviceMemory(
@@ -71,9 +74,9 @@ def os_reserve_mib(total_mib: int) -> int:
 
 def _context_bytes(shape: ModelShape, layout: Layout, size: ContextSize) -> dict[int, int]:
     found = dict.fromkeys(range(HOST, layout.devices), 0)
-    for number, layer in enumerate(shape.layers):
-        device = layout.device_of(number, shape.spread_layers)
-        found[device] += layer_bytes(layer, size) + compressed_bytes(shape, number, size)
+    places = layout.places(shape.spread_layers)
+    for device, kept_bytes in zip(places, state_bytes(shape, size), strict=False):
+        found[device] += kept_bytes
     return found
 
 

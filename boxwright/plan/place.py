@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from boxwright.machine import Machine
-from boxwright.plan import memory, moe_cache, placement
+from boxwright.plan import placement
 from boxwright.plan.cards import Cards
-from boxwright.plan.context import CACHE_TYPES, ContextSize, compressed_bytes, layer_bytes
-from boxwright.plan.layout import Layout
+from boxwright.plan.context import CACHE_TYPES, ContextSize, state_bytes
+from boxwright.plan.measure import Measure
 from boxwright.plan.placement import Placed
-from boxwright.plan.results import MemoryPlan, Refusal
+from boxwright.plan.results import Refusal
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
@@ -29,28 +28,15 @@ def place(machine: Machine, wanted: Wanted, shape: ModelShape, chosen: Cards) ->
         sequences=wanted.server_parallel,
     )
 
-    def measure(layout: Layout, exact: bool = False) -> MemoryPlan:
-        made = memory.compute(
-            shape,
-            layout,
-            size,
-            chosen.used,
-            machine.memory.total_mib,
-            wanted.server_cache_ram_mib,
-            exact,
-        )
-        return moe_cache.added(made, layout, shape, wanted.server_moe_cache_mib)
-
-    def state(layer: int) -> int:
-        return layer_bytes(shape.layers[layer], size) + compressed_bytes(shape, layer, size)
-
-    def search(measured: Callable[[Layout], MemoryPlan]) -> Placed | Refusal:
-        return placement.decide(shape, wanted, len(chosen.used), measured, state)
-
-    quick = search(measure)
-    if isinstance(quick, Refusal):
-        return quick
-    placed = replace(quick, memory=measure(quick.layout, exact=True))
-    if placed.fits or not quick.fits:
+    quick, exactly = (
+        Measure(shape, size, chosen.used, machine.memory.total_mib, wanted, exact)
+        for exact in (False, True)
+    )
+    state = state_bytes(shape, size)
+    found = placement.decide(shape, wanted, len(chosen.used), quick, state)
+    if isinstance(found, Refusal):
+        return found
+    placed = replace(found, memory=exactly(found.layout))
+    if placed.fits or not found.fits:
         return placed
-    return search(lambda layout: measure(layout, exact=True))
+    return placement.decide(shape, wanted, len(chosen.used), exactly, state)

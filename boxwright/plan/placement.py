@@ -6,13 +6,13 @@ Explicit and complete, since llama.cpp's own `--fit` stops checking once any of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from boxwright.plan import experts
 from boxwright.plan.balance import layers_per_device
-from boxwright.plan.experts import Measure
 from boxwright.plan.layout import Layout, all_layers, first_layers
+from boxwright.plan.measure import Measure
 from boxwright.plan.results import MemoryPlan, Placement, Refusal
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
@@ -32,29 +32,28 @@ class Placed:
     @property
     def fits(self) -> bool:
         """Whether every device and the host hold what is theirs."""
-        host = self.memory.host
-        return host.need_mib <= host.total_mib and all(
-            device.need_mib <= device.total_mib for device in self.memory.devices
-        )
+        return self.memory.fits
 
 
-State = Callable[[int], int]
 Split = tuple[float, ...]
 
 
 def decide(
-    shape: ModelShape, wanted: Wanted, devices: int, measure: Measure, state: State
+    shape: ModelShape, wanted: Wanted, devices: int, measure: Measure, state: Sequence[int]
 ) -> Placed | Refusal:
-    """The fastest layout that fits; if none does, the last one tried.
+    """The fastest layout that fits; if none does, the last one.
 
-    `measure` gives the memory of a layout, `state` the bytes of context that a layer keeps. A
+    `measure` gives the memory of a layout, `state` the bytes of context that each layer keeps. A
     refusal only for wishes that contradict each other.
     """
     wrong = _contradiction(shape, wanted, devices)
     if wrong is not None:
         return wrong
     placed: Placed | None = None
-    for layout, word in _candidates(shape, wanted, devices):
+    candidates = list(_candidates(shape, wanted, devices))
+    for layout, word in candidates:
+        if layout != candidates[-1][0] and not measure.may_fit(layout):
+            continue
         tried = [
             _place(replace(layout, split=split), word, shape, wanted, measure)
             for split in _splits(shape, wanted, layout, measure, state)
@@ -150,7 +149,7 @@ def _candidates(
 
 
 def _splits(
-    shape: ModelShape, wanted: Wanted, layout: Layout, measure: Measure, state: State
+    shape: ModelShape, wanted: Wanted, layout: Layout, measure: Measure, state: Sequence[int]
 ) -> Iterator[Split]:
     """Shares of the devices to try: as wanted, else equal ones, else balanced by layers."""
     if layout.devices < 2 or not layout.gpu_layers:
@@ -176,7 +175,7 @@ def _share_of_experts(layout: Layout, shape: ModelShape, memory: MemoryPlan) -> 
 
 
 def _balanced(
-    shape: ModelShape, layout: Layout, memory: MemoryPlan, state: State, share: float = 0.0
+    shape: ModelShape, layout: Layout, memory: MemoryPlan, state: Sequence[int], share: float = 0.0
 ) -> Split:
     """Whole numbers of layers per device, by what each layer weighs and keeps there.
 
@@ -187,7 +186,7 @@ def _balanced(
         layer.dense_bytes
         + layer.shared_expert_bytes
         + int(layer.expert_bytes * (share if number in layout.experts_on_host else 1.0))
-        + state(number)
+        + state[number]
         for number, layer in enumerate(shape.layers)
     ]
     weights += [0] * (count - len(weights))  # layers that only draft are not loaded

@@ -141,6 +141,16 @@ class MemoryPlan:
     devices: tuple[DeviceMemory, ...]
     host: HostMemory
 
+    @property
+    def devices_fit(self) -> bool:
+        """Whether every device holds what is its own."""
+        return all(device.need_mib <= device.total_mib for device in self.devices)
+
+    @property
+    def fits(self) -> bool:
+        """Whether every device and the host hold what is theirs."""
+        return self.host.need_mib <= self.host.total_mib and self.devices_fit
+
 
 @dataclass(frozen=True)
 class TuningPlan:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import shlex
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 
-from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api import QuoteString, StringCommand
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 from pyinfra.facts.files import Sha256File
@@ -21,8 +21,6 @@ from boxwright.plan.results import Refusal, RuntimePlan, SourceBuild
 from roles.runtime.defaults import DEFAULTS
 
 CCACHE = "/var/cache/boxwright/ccache"
-PACKED = "/var/cache/boxwright/packs"  # what is being carried
-DOWNLOADS = "/var/cache/boxwright/downloads"  # a toolkit's tarballs
 FIRST_PIECE_S, PIECE_S = 10, 30  # the first is short, so that the first figure comes early
 ANSWER_S = 60
 STARTS = 2  # a unit that systemd lost (a reboot in between) is started once more
@@ -33,9 +31,12 @@ SCRIPT = """\
 cd {directory} || exit 1
 export CCACHE_DIR={ccache} CCACHE_MAXSIZE=5G CCACHE_BASEDIR={directory} LC_ALL=C
 {{ cmake -S source -B out {options} &&
-   cmake --build out --parallel {jobs}; }} >log 2>&1
+   {first}cmake --build out --parallel "$JOBS"; }} >log 2>&1
 echo $? >status.part && mv status.part status
 """
+
+# CUDA's kernels take longest, and are what a toolkit or a compiler fails at: they come first
+CUDA_FIRST = 'cmake --build out --parallel "$JOBS" --target ggml-cuda &&\n   '
 
 # $1 unit, $2 directory, $3 seconds; answers "<running|ended> <exit status|-> <[done/all]|->"
 WATCH = """\
@@ -47,32 +48,11 @@ status=$(cat "$2/status" 2>/dev/null)
 progress=$(grep -aoE '^\\[[0-9]+/[0-9]+\\]' "$2/log" 2>/dev/null | tail -n 1)
 echo "$state ${status:--} ${progress:--}\""""
 
-# what ninja, the compilers and CMake say of the first thing that failed
+# what ninja, the compilers and CMake say of the first thing that failed; not the steps' own lines
 COMPLAINTS = (
-    "grep -aE -m 3 '(error|fatal|FAILED|CMake Error|No space left|Killed)' {log} || tail -n 3 {log}"
+    "grep -av '^\\[[0-9]*/' {log} |"
+    " grep -aE -m 3 'error|fatal|FAILED|CMake Error|No space left|Killed' || tail -n 3 {log}"
 )
-
-
-class BuildLeftovers(FactBase[tuple[str, ...]]):
-    """What builds left behind that no unit works on any more: paths."""
-
-    @staticmethod
-    def default() -> tuple[str, ...]:
-        """Nothing."""
-        return ()
-
-    def command(self, also: Sequence[str]) -> StringCommand:
-        """Directories of builds that do not run, packs, toolkits cut short, and files beside."""
-        return StringCommand(
-            f"for path in {BUILDS}/*/; do test ! -d \"$path\" || {{ path=${{path%/}};"
-            ' systemctl is-active --quiet "boxwright-build-${path##*/}.service" || echo "$path"; };'
-            f" done; for path in {PACKED}/* {DOWNLOADS}/*", *(QuoteString(one) for one in also),
-            '; do test ! -e "$path" || echo "$path"; done',
-        )  # fmt: skip
-
-    def process(self, output: list[str]) -> tuple[str, ...]:
-        """The paths as they come."""
-        return tuple(line.strip() for line in output if line.strip())
 
 
 def directory_of(runtime: RuntimePlan) -> str:
@@ -89,39 +69,29 @@ def compiled(
     runtime: RuntimePlan, source: SourceBuild, commit: str
 ) -> Generator[PyinfraCommand, None, Refusal | None]:
     """Have the tree in `source` compiled in `out`, whoever began it; or why it does not compile."""
-    directory, unit = directory_of(runtime), unit_of(runtime)
-    script = script_of(runtime, source, commit)
-    asked = yield from _watched(unit, directory, 0)
-    digest = hashlib.sha256(script.encode()).hexdigest()
-    same = host.get_fact(Sha256File, path=f"{directory}/build.sh") == digest
-    if same and asked.status == "0" and asked.state == "ended":
-        return None
-    began_s, starts, piece_s = time.monotonic(), 0, FIRST_PIECE_S
+    directory, script = directory_of(runtime), script_of(runtime, source, commit)
+    began_s, starts, piece_s = time.monotonic(), 0, 0
     limit_s = float(option("runtime_build_timeout_s", DEFAULTS["runtime_build_timeout_s"]))
-    if asked.state == "running":
-        host.log(f"{unit} is compiling already: waiting for it")
-    else:
-        yield from _started(runtime, source, script)
-        starts = 1
+    # what was begun with other options is begun anew; ninja compiles what they change
+    ours = host.get_fact(Sha256File, path=f"{directory}/build.sh") == _digest(script)
     while True:
-        asked = yield from _watched(unit, directory, piece_s)
-        piece_s = PIECE_S
+        asked = yield from _watched(unit_of(runtime), directory, piece_s)
         if asked.state == "running":
-            host.log(f"{runtime.release}: {asked.progress} compiled")
+            if piece_s == 0:
+                host.log(f"{unit_of(runtime)} is compiling already: waiting for it")
+            done = "CMake looks around" if asked.progress == "-" else f"{asked.progress} compiled"
+            host.log(f"{runtime.release}: {done}")
             if time.monotonic() - began_s > limit_s:
-                return Refusal(
-                    f"{unit} has been compiling for {limit_s / 60:.0f} minutes, it is at"
-                    f" {asked.progress}",
-                    "run again to go on waiting for it, or raise runtime_build_timeout_s",
-                )
-        elif asked.status == "0":
-            host.log(f"{runtime.release}: compiled in {(time.monotonic() - began_s) / 60:.0f} min")
+                return _too_slow(runtime, limit_s, asked)
+        elif asked.status == "0" and ours:
             return None
-        elif asked.status == "-" and starts < STARTS:
+        elif starts < STARTS and (asked.status == "-" or not ours or not starts):
             yield from _started(runtime, source, script)
-            starts += 1
+            starts, ours = starts + 1, True
+            piece_s = 0
         else:
             return (yield from _failed(runtime, directory, asked))
+        piece_s = PIECE_S if piece_s else FIRST_PIECE_S
 
 
 class _Watched:
@@ -143,14 +113,18 @@ def _watched(unit: str, directory: str, seconds: int) -> Generator[PyinfraComman
 
 
 def script_of(runtime: RuntimePlan, source: SourceBuild, commit: str) -> str:
-    """What the unit runs."""
+    """What the unit runs; how many files at once is told by its environment."""
     options = (*source.cmake, f"-DLLAMA_BUILD_COMMIT={commit}")
     return SCRIPT.format(
         directory=shlex.quote(directory_of(runtime)),
         ccache=CCACHE,
         options=" ".join(shlex.quote(one) for one in options),
-        jobs=source.jobs,
+        first=CUDA_FIRST if source.toolkit else "",
     )
+
+
+def _digest(script: str) -> str:
+    return hashlib.sha256(script.encode()).hexdigest()
 
 
 def _started(
@@ -162,9 +136,18 @@ def _started(
     host.log(f"{runtime.release}: compiling with {source.jobs} jobs; {directory}/log tells more")
     # a server that runs meanwhile keeps its processor time, and the compiler goes when RAM is short
     yield StringCommand(
-        "systemd-run --quiet --collect --property=Nice=10 --property=OOMScoreAdjust=900 --unit",
-        QuoteString(unit_of(runtime)), "/bin/sh", QuoteString(f"{directory}/build.sh"),
+        "systemd-run --quiet --collect --property=Nice=10 --property=OOMScoreAdjust=900",
+        f"--setenv=JOBS={source.jobs} --unit", QuoteString(unit_of(runtime)),
+        "/bin/sh", QuoteString(f"{directory}/build.sh"),
     )  # fmt: skip
+
+
+def _too_slow(runtime: RuntimePlan, limit_s: float, asked: _Watched) -> Refusal:
+    return Refusal(
+        f"{unit_of(runtime)} has been compiling for {limit_s / 60:.0f} minutes, it is at"
+        f" {asked.progress}",
+        "run again to go on waiting for it, or raise runtime_build_timeout_s",
+    )
 
 
 def _failed(

@@ -21,8 +21,8 @@ from boxwright.operation import (
     size_text,
 )
 from boxwright.plan.results import Refusal, RuntimePlan, SourceBuild
-from roles.runtime.build import PACKED
 from roles.runtime.install import finished, new_stage, stage_of, unpacked
+from roles.runtime.leftovers import PACKED
 
 PACKING_TIMEOUT_S = 3600
 

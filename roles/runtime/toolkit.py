@@ -6,7 +6,7 @@ also carries drivers, and the driver is not its business (reference/nvidia.md, 3
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import PurePosixPath
 
 from pyinfra.api import QuoteString, StringCommand
@@ -19,6 +19,7 @@ from boxwright.operation import (
     Commands,
     Download,
     absent,
+    available_packages,
     component_stanzas,
     curl_options,
     enable_repositories,
@@ -31,11 +32,13 @@ from boxwright.operation import (
     manager_of_host,
     nvidia_redist_url,
     nvidia_repository_url,
+    quoted,
     rendered,
+    update_lists,
 )
 from boxwright.operation.nvidia import SOURCES
 from boxwright.plan.results import Refusal, SourceBuild, Tarball, ToolkitPlan
-from roles.runtime.build import DOWNLOADS
+from roles.runtime.leftovers import DOWNLOADS
 
 REPOSITORY = "nvidia-repository"
 REDISTRIBUTABLE = "redistributable"
@@ -70,19 +73,39 @@ def have_toolkit(source: SourceBuild) -> Generator[PyinfraCommand, None, Refusal
         return (yield from _unpacked(toolkit))
     if len(installed_packages(toolkit.packages)) == len(toolkit.packages):
         return None
-    manager = manager_of_host().name
+    manager = manager_of_host()
     if toolkit.source == REPOSITORY:
-        failed = yield from _add_repository(toolkit, manager)
+        failed = yield from _add_repository(toolkit, manager.name)
         if failed is not None:
             return failed
     stanzas = component_stanzas(toolkit.components)
     if stanzas:
         yield from rendered(COMPONENTS, template=COMPONENTS_TEMPLATE, stanzas=stanzas)
-    host.log(f"CUDA {toolkit.version} is being installed: some GB, this takes minutes")
-    yield from install_packages(toolkit.packages)
-    for path in (CUDA_SOURCES[manager], CUDA_KEYS[manager], COMPONENTS):
+    yield from update_lists()
+    offered = available_packages(toolkit.packages)
+    lacking = [name for name in toolkit.packages if name not in offered]
+    if not lacking:
+        host.log(f"CUDA {toolkit.version} is being installed: some GB, this takes minutes")
+        yield from manager.patiently(
+            f"{manager.install} {quoted(toolkit.packages)}",
+            Refusal(
+                f"{manager.tool} could not install CUDA {toolkit.version}",
+                "mend what is told in brackets, then run again",
+            ),
+        )
+    for path in (CUDA_SOURCES[manager.name], CUDA_KEYS[manager.name], COMPONENTS):
         yield from absent(path)
-    return None
+    return _not_offered(toolkit, lacking) if lacking else None
+
+
+def _not_offered(toolkit: ToolkitPlan, lacking: Sequence[str]) -> Refusal:
+    """What the catalog says of a repository rests on what was seen there; it may have changed."""
+    where = f"NVIDIA's repository {toolkit.repository}" if toolkit.repository else "the archive"
+    return Refusal(
+        f"{where} has no {', '.join(lacking)}, which CUDA {toolkit.version} is made of",
+        "choose another line with runtime_cuda (boxwright plan tells which fit), or name assets of"
+        " your own in runtime_asset_rows",
+    )
 
 
 def _add_repository(

@@ -108,6 +108,17 @@ def test_experts_on_a_card_make_room_in_host_ram() -> None:
     assert alone.refusal is not None
 
 
+def test_a_layer_that_only_drafts_takes_no_experts() -> None:
+    """GLM-4.5-Air's last layer is counted when layers are spread, and is not loaded."""
+    whole = qwen35_122b()
+    drafting = replace(whole, layers=whole.layers[:-1], metadata={"qwen35moe.block_count": 48})
+    for name in ("ryzen", "xeon"):
+        placement = planned(name, drafting).placement
+        assert placement is not None and placement.host_expert_layers < 47
+        asked = planned(name, drafting, server_placement="cpu-moe").placement
+        assert asked is not None and (asked.cpu_moe, asked.host_expert_layers) == (True, 47)
+
+
 def test_a_dense_model_goes_to_the_card_as_far_as_it_goes() -> None:
     shape = replace(tiny(), layers=layers(40, dense=500, kv=512))
     made = planned(box(64000, 12000), shape)

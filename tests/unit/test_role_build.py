@@ -17,10 +17,10 @@ from pyinfra.facts.server import Command
 
 from boxwright import facts, supply
 from boxwright.operation.dnf_repositories import EnabledRepositories
-from roles.runtime import build, compiling, operations, source
-from roles.runtime.build import BuildLeftovers
+from roles.runtime import build, compiling, leftovers, operations, source
+from roles.runtime.leftovers import BuildLeftovers
 from roles.runtime.share import Round
-from tests.unit.plans import HELP, ROCKY_9, machine
+from tests.unit.plans import DEBIAN_12, HELP, PASCAL, ROCKY_9, machine, plan_on
 from tests.unit.role_host import RoleHost, answered, box, programs
 
 RELEASE = "b11669-src-cpu-x86_64"
@@ -105,6 +105,15 @@ def together(*hosts: RoleHost) -> dict[str, list[str]]:
     return {host.name: host.sent for host in hosts}
 
 
+def script_digest(make: Callable[..., RoleHost]) -> str:
+    """The sha256 of the script that a build of these options is begun with."""
+    host = make("elsewhere")
+    host.data.values["runtime_packs_directory"] += "-elsewhere"
+    together(host)
+    script = next(text for text in host.stdin if "cmake -S source" in text)
+    return hashlib.sha256(script.encode()).hexdigest()
+
+
 def has_compiled(host: RoleHost) -> bool:
     return any("systemd-run" in text for text in host.sent)
 
@@ -149,7 +158,9 @@ def test_the_script_of_the_unit_is_shell_and_holds_every_option(
     with programs(tmp_path, cmake='printf "%s\\n" "$@"') as directory:
         script = script.replace(f"cd {BUILD}", f"cd {tmp_path}")
         path = f"{directory}:/usr/bin:/bin"
-        subprocess.run(["sh", "-c", script], env={"PATH": path}, check=True, timeout=20)
+        subprocess.run(
+            ["sh", "-c", script], env={"PATH": path, "JOBS": "8"}, check=True, timeout=20
+        )
     words = (tmp_path / "log").read_text().splitlines()
     assert words[:4] == ["-S", "source", "-B", "out"]
     assert "-DCMAKE_INSTALL_RPATH=$ORIGIN" in words and "-DGGML_CPU_ALL_VARIANTS=ON" in words
@@ -158,11 +169,27 @@ def test_the_script_of_the_unit_is_shell_and_holds_every_option(
     assert (tmp_path / "status").read_text() == "0\n"
 
 
+def test_cuda_s_kernels_are_compiled_first(tmp_path: Path) -> None:
+    """They take longest, and are what a toolkit or a host compiler fails at."""
+    runtime = plan_on(DEBIAN_12, PASCAL).runtime
+    assert runtime is not None and runtime.source is not None
+    script = build.script_of(runtime, runtime.source, "0c1e570")
+    script = script.replace(f"cd {build.directory_of(runtime)}", f"cd {tmp_path}")
+    with programs(tmp_path, cmake='echo "$@"; test "$6" != ggml-cuda || exit 3') as directory:
+        path = f"{directory}:/usr/bin:/bin"
+        subprocess.run(["sh", "-c", script], env={"PATH": path, "JOBS": "4"}, check=True)
+    first, second = (tmp_path / "log").read_text().splitlines()
+    assert "-DCMAKE_CUDA_ARCHITECTURES=61-real" in first
+    assert second == "--build out --parallel 4 --target ggml-cuda"
+    assert (tmp_path / "status").read_text() == "3\n"
+
+
 def test_what_a_killed_run_began_is_waited_for_and_not_begun_again(
     make: Callable[..., RoleHost],
 ) -> None:
     host = make("one")
     host.facts[source.Tree] = "0c1e570"
+    host.facts[Sha256File] = script_digest(make)
     watches = iter(["running - [5/9]", "running - [8/9]", "ended 0 [9/9]"])
     host.answers["boxwright-watch"] = lambda _: (next(watches),)
     together(host)
@@ -172,16 +199,9 @@ def test_what_a_killed_run_began_is_waited_for_and_not_begun_again(
 
 
 def test_a_build_that_ended_well_before_is_only_installed(make: Callable[..., RoleHost]) -> None:
-    first = make("one")
-    together(first)
-    script = next(text for text in first.stdin if "cmake -S source" in text)
     host = make("two")
-    host.facts |= {
-        source.Tree: "0c1e570",
-        Sha256File: hashlib.sha256(script.encode()).hexdigest(),
-    }
+    host.facts |= {source.Tree: "0c1e570", Sha256File: script_digest(make)}
     host.answers["boxwright-watch"] = ("ended 0 [9/9]",)
-    shutil.rmtree(host.data.get("runtime_packs_directory"))
     together(host)
     assert has_release(host) and not has_compiled(host)
     # other options are another build: ninja does what they change
@@ -199,6 +219,7 @@ def test_a_unit_that_a_reboot_ended_is_started_once_more_and_then_no_more(
     host = make("one")
     host.answers["boxwright-watch"] = ("ended - [5/9]",)
     together(host)
+    assert "--setenv=JOBS=8" in " ".join(host.sent)
     assert sum("systemd-run" in text for text in host.sent) == build.STARTS
     assert host.refusal is not None and "was ended" in host.refusal and "[5/9]" in host.refusal
 
@@ -352,7 +373,7 @@ def test_leftovers_are_builds_that_no_unit_works_on(
     systemctl: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("BUILDS", "PACKED", "DOWNLOADS"):
-        monkeypatch.setattr(build, name, f"{systemctl}/{name.lower()}")
+        monkeypatch.setattr(leftovers, name, f"{systemctl}/{name.lower()}")
     assert answered(BuildLeftovers, systemctl, also=["/nowhere"]) == ()
     for name in ("running", "old"):
         (systemctl / "builds" / name).mkdir(parents=True)

@@ -15,7 +15,7 @@ from boxwright.operation import no_room
 from roles.models import operations as models
 from roles.runtime import operations as runtime
 from roles.runtime import proofs as runtime_proofs
-from roles.runtime.build import BuildLeftovers
+from roles.runtime.leftovers import BuildLeftovers
 from roles.server import answers, operations, proofs
 from roles.server.key import KEY_PATH
 from roles.server.unit import UNIT_PATH

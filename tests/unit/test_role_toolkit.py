@@ -14,6 +14,7 @@ from pyinfra.facts.apt import AptRepo, AptSources
 from pyinfra.facts.files import FindInFile
 
 from boxwright.operation import operation, refuse
+from boxwright.operation.apt import Candidates
 from boxwright.operation.nvidia_key import KeyFingerprints
 from boxwright.plan.results import SourceBuild, Tarball, ToolkitPlan
 from roles.runtime import toolkit as role
@@ -34,6 +35,7 @@ def on(os: dict[str, Any]) -> RoleHost:
     cards = [gpu("0000:01:00.0", PASCAL)]
     host = box(machine("xeon", os=os, gpus=cards), gpu_vram_mib={"0000:01:00.0": 16384})
     host.facts |= {FindInFile: None, AptSources: [MAIN], KeyFingerprints: ()}
+    host.facts[Candidates] = lambda names: dict.fromkeys(names, "1")
     host.install("curl", "gpg", "xz-utils", version="1")
     return host
 
@@ -69,9 +71,10 @@ def test_nvidia_s_repository_is_a_source_while_the_toolkit_comes_and_no_longer()
     assert f"mv -T {KEY}.part {KEY}" in " ".join(sent)
     assert "compute/cuda/repos/debian12/x86_64/" in host.files[SOURCE]
     assert f"Signed-By: {KEY}" in host.files[SOURCE]
-    installed = place(host, "cuda-nvcc-12-8")
+    installed = place(host, "install -y")
     words = host.sent[installed].split()
     assert "cuda-cudart-dev-12-8" in words and "--no-install-recommends" in words
+    assert any(f"rm -f {SOURCE}" in text for text in host.sent[installed + 1 :])
     assert place(host, f"upload {SOURCE}") < installed
 
 
@@ -81,6 +84,17 @@ def test_a_wrong_key_never_becomes_a_source() -> None:
     brought(host, build_of(DEBIAN_12))
     assert host.refusal is not None and OLD_KEY in host.refusal
     assert SOURCE not in host.files and not any("cuda-nvcc" in text for text in host.sent)
+
+
+def test_a_repository_without_the_toolkit_is_told_and_taken_away_again() -> None:
+    host = on(DEBIAN_12)
+    checked = iter([(), (OLD_KEY,)])
+    host.facts |= {KeyFingerprints: lambda path: next(checked), Candidates: {"cuda-cccl-12-8": "1"}}
+    host.effects[f"rm -f {SOURCE}"] = lambda h: h.files.clear()
+    brought(host, build_of(DEBIAN_12))
+    assert host.refusal is not None and "repository debian12 has no cuda-nvcc-12-8" in host.refusal
+    assert "cuda-cccl" not in host.refusal and "runtime_cuda" in host.refusal
+    assert SOURCE not in host.files and not any("install" in text for text in host.sent[-3:])
 
 
 def test_the_driver_s_own_source_of_the_same_repository_is_enough() -> None:

@@ -1,0 +1,70 @@
+"""The memory of one model's layouts on one machine; each is measured once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from boxwright.plan import memory, moe_cache
+from boxwright.plan.cards import UsedCard
+from boxwright.plan.context import ContextSize
+from boxwright.plan.layout import Layout
+from boxwright.plan.results import MemoryPlan
+from boxwright.plan.wanted import Wanted
+from boxwright.shapes import ModelShape
+
+
+class Measure:
+    """Call it with a layout. What it found it keeps: a search asks for many layouts twice.
+
+    Compute buffers that are not `exact` are quicker to find and some MiB off.
+    """
+
+    def __init__(
+        self,
+        shape: ModelShape,
+        size: ContextSize,
+        cards: Sequence[UsedCard],
+        host_total_mib: int,
+        wanted: Wanted,
+        exact: bool,
+    ) -> None:
+        self._exact = exact
+        self._shape, self._size, self._cards = shape, size, cards
+        self._host_total_mib, self._wanted = host_total_mib, wanted
+        self._found: dict[tuple[Layout, bool], MemoryPlan] = {}
+
+    def __call__(self, layout: Layout) -> MemoryPlan:
+        """The memory of a layout."""
+        return self._of(layout, buffers=True)
+
+    def at_least(self, layout: Layout) -> MemoryPlan:
+        """The same without compute buffers: quick, and enough to see that something has no room."""
+        return self._of(layout, buffers=False)
+
+    def devices_fit(self, layout: Layout) -> bool:
+        """Whether every card holds what the layout gives it."""
+        return self.at_least(layout).devices_fit and self(layout).devices_fit
+
+    def may_fit(self, layout: Layout) -> bool:
+        """Whether the cards together and the host have room, however the layers are split."""
+        least = self.at_least(layout)
+        room_mib = sum(device.total_mib - device.need_mib for device in least.devices)
+        return room_mib >= 0 and least.host.need_mib <= least.host.total_mib
+
+    def _of(self, layout: Layout, buffers: bool) -> MemoryPlan:
+        found = self._found.get((layout, buffers))
+        if found is None:
+            wanted = self._wanted
+            made = memory.compute(
+                self._shape,
+                layout,
+                self._size,
+                self._cards,
+                self._host_total_mib,
+                wanted.server_cache_ram_mib,
+                buffers,
+                self._exact,
+            )
+            found = moe_cache.added(made, layout, self._shape, wanted.server_moe_cache_mib)
+            self._found[layout, buffers] = found
+        return found
