@@ -39,8 +39,17 @@ NO_PROXY_URL = Refusal(
 )
 
 
+def removals_in(lines: Sequence[str]) -> tuple[str, ...]:
+    """The packages that a simulated transaction of apt's would remove or purge."""
+    words = [line.split() for line in lines]
+    return tuple(row[1] for row in words if len(row) > 1 and row[0] in ("Remv", "Purg"))
+
+
 class Packages(FactBase[tuple[Package, ...]]):
-    """Packages matching names or shell patterns that dpkg has any files or settings of."""
+    """Packages matching names or shell patterns that dpkg has any files or settings of.
+
+    Those of another architecture (`libnvidia-compute-580:i386`) keep it in their name.
+    """
 
     @staticmethod
     def default() -> tuple[Package, ...]:
@@ -49,19 +58,24 @@ class Packages(FactBase[tuple[Package, ...]]):
 
     def command(self, patterns: Sequence[str]) -> StringCommand:
         """One dpkg-query; its exit code 1 only says that some pattern matched nothing."""
-        fields = r"${Package}\t${Version}\t${db:Status-Want}\t${db:Status-Status}\n"
+        fields = r"${binary:Package}\t${Version}\t${db:Status-Want}\t${db:Status-Status}\n"
         return StringCommand(
-            "dpkg-query", "-W", "-f", QuoteString(fields), *(QuoteString(p) for p in patterns),
+            "dpkg --print-architecture;", "dpkg-query", "-W", "-f", QuoteString(fields), *(QuoteString(p) for p in patterns),
             "2>/dev/null;", "test", "$?", "-le", "1",
         )  # fmt: skip
 
     def process(self, output: list[str]) -> tuple[Package, ...]:
-        """Rows of name, version, want, status; names without any state are left out."""
-        rows = [line.split("\t") for line in output if line.strip()]
+        """This host's architecture, then rows of name, version, want, status.
+
+        Names without any state are left out. dpkg names the architecture also of packages that
+        may be there in several.
+        """
+        native, *listed = [line for line in output if line.strip()] or [""]
+        rows = [line.split("\t") for line in listed]
         if any(len(row) != 4 for row in rows):
             raise FactProcessError(f"dpkg-query answered {output[0]!r}")
         return tuple(
-            Package(name, version, want == "hold", status)
+            Package(name.removesuffix(f":{native}"), version, want == "hold", status)
             for name, version, want, status in rows
             if status != "not-installed"
         )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
 
 from pyinfra.api import FactBase, QuoteString
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from boxwright.operation.ask import Ask
 from boxwright.operation.complaint import complaint_in
 from boxwright.operation.options import option
-from boxwright.operation.step import Commands, refuse
+from boxwright.operation.step import refuse
 from boxwright.plan.results import Refusal
 
 LOCK_TIMEOUT_S = 600
@@ -24,14 +25,16 @@ _PATIENTLY = """\
 export LC_ALL=C
 {preamble}
 deadline=$(( $(date +%s) + {timeout_s} ))
-while ! said=$({command} 2>&1); do
+while ! said=$({{ {command} ; }} 2>&1); do
   case $said in
     {busy}) ;;
     *) printf '%s\\n' "$said" | tail -n 60 >&2; exit 1 ;;
   esac
   [ "$(date +%s)" -lt $deadline ] || {{ printf '%s\\n' "$said" | tail -n 3 >&2; exit 1; }}
   sleep 2
-done"""
+done
+printf '%s\\n' "$said"
+"""
 
 
 @dataclass(frozen=True)
@@ -100,18 +103,25 @@ class Manager:
         )
 
     def patiently(
-        self, command: str, refusal: Refusal, tells: Callable[[Sequence[str]], str] | None = None
-    ) -> Commands:
-        """Run a command, waiting while another process holds a lock of the manager's.
+        self,
+        command: str,
+        refusal: Refusal,
+        tells: Callable[[Sequence[str]], str] | None = None,
+        *,
+        only_locks: bool = False,
+    ) -> Generator[PyinfraCommand, None, tuple[str, ...]]:
+        """Run a command, waiting while another process holds a lock of the manager's; what it said.
 
         The wait is bounded by the option `base_package_lock_timeout_s`. On failure the last lines
         of what it said are logged, and the host is refused with the line that tells why; `tells`
-        may find more of it in what was said.
+        may find more of it in what was said. With `only_locks` a failure that is not a lock's is
+        left to what follows.
         """
         ask = Ask("sh", "-c", QuoteString(self.script(command)))
         yield ask
-        if ask.succeeded:
-            return
+        locked = any(words in line for line in ask.said for words in self.busy)
+        if ask.succeeded or (only_locks and not locked):
+            return ask.lines
         for line in ask.said[-SHOWN_LINES:]:
             host.log(line)
         told = (complaint_in(ask.said), tells(ask.said) if tells else "")
@@ -119,6 +129,7 @@ class Manager:
         yield from refuse(
             Refusal(f"{refusal.reason} ({why})" if why else refusal.reason, refusal.cure)
         )
+        return ()
 
 
 def quoted(names: Sequence[str]) -> str:

@@ -21,11 +21,11 @@ from roles.base.unfinished import finish, unfinished
 
 SETTINGS = "/etc/apt/apt.conf.d/95boxwright"
 # By package manager: certificates; downloads and asking the server; who listens on a port; what a
-# kernel module on the disk is; llama.cpp's threads; sysctl. curl is asked for by its file, since
-# curl-minimal would have to go for the package of that name.
+# kernel module on the disk is; llama.cpp's threads; sysctl; archives (dpkg brings tar itself). curl
+# is asked for by its file, since curl-minimal would have to go for the package of that name.
 PACKAGES = {
     "apt": ("ca-certificates", "curl", "iproute2", "kmod", "libgomp1", "procps"),
-    "dnf": ("ca-certificates", "/usr/bin/curl", "iproute", "kmod", "libgomp", "procps-ng"),
+    "dnf": ("ca-certificates", "/usr/bin/curl", "iproute", "kmod", "libgomp", "procps-ng", "tar"),
 }
 
 

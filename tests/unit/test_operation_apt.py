@@ -80,12 +80,31 @@ def test_packages_are_read_from_dpkg_with_holds_and_states(tmp_path: Path) -> No
     said = r"""printf 'curl\t8.14\tinstall\tinstalled\nlibcuda1\t580.1-1\thold\tinstalled\n'
 printf 'gone\t1.0\tdeinstall\tconfig-files\nhalf\t2\tinstall\thalf-configured\n'
 printf 'unknown\t\tunknown\tnot-installed\n'; exit 1"""
-    with programs(tmp_path, dpkg_query=said):
+    with programs(tmp_path, dpkg_query=said, dpkg="echo amd64"):
         found = {one.name: one for one in answered(Packages, tmp_path, patterns=["curl", "lib*"])}
     assert found["curl"] == Package("curl", "8.14", False, "installed")
     assert found["libcuda1"].held
     assert not found["gone"].installed and not found["half"].installed
     assert "unknown" not in found
+
+
+def test_packages_of_another_architecture_stay_apart_from_the_host_s_own(tmp_path: Path) -> None:
+    """A hold of `libcuda1` alone leaves `libcuda1:i386` free, which is what apt-mark takes."""
+    said = r"""printf 'libcuda1:amd64\t580.1-1\thold\tinstalled\n'
+printf 'libcuda1:i386\t580.1-1\tinstall\tinstalled\n'"""
+    with programs(tmp_path, dpkg_query=said, dpkg="echo amd64"):
+        found = {one.name: one for one in answered(Packages, tmp_path, patterns=["libcuda1"])}
+    assert {name: one.held for name, one in found.items()} == {
+        "libcuda1": True, "libcuda1:i386": False,
+    }  # fmt: skip
+
+
+def test_the_answers_of_all_parts_of_a_command_are_heard(tmp_path: Path) -> None:
+    """The first part's complaint told of the lock, and only the last part's was read."""
+    busy = 'test -e "$0.free" && exit; touch "$0.free"\n' + BUSY.split("\n")[3].strip()
+    with programs(tmp_path, dpkg=f"{busy} >&2; exit 2", sleep="exit 0"):
+        done = ran(RoleHost(), "dpkg --configure -a && dpkg --audit", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_packages_are_those_that_dpkg_lists_here() -> None:

@@ -161,7 +161,7 @@ def test_only_what_is_missing_is_installed_after_the_lists_are_fetched() -> None
 
     lists, install = host.run(Install)
     assert "dnf -y --setopt=exit_on_lock=True makecache --refresh" in lists
-    assert "--setopt=install_weak_deps=False install /usr/bin/curl kmod 2>&1" in install
+    assert "--setopt=install_weak_deps=False install /usr/bin/curl kmod ; } 2>&1" in install
     assert "procps" not in install
 
 

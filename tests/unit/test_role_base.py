@@ -76,10 +76,39 @@ def test_whole_packages_are_left_alone() -> None:
 
 def test_an_interrupted_installation_is_finished() -> None:
     host = unfinished_host(("dkms",), ())
-    configure, repair = host.run(packages.finish_packages)
-    assert "dpkg --configure -a" in configure
+    configure, simulated, repair = host.run(packages.finish_packages)
+    assert "dpkg --configure -a" in configure and "true" not in configure
+    assert "apt-get -s -f install" in simulated
     assert "apt-get -f install -y" in repair
     assert host.refusal is None
+
+
+def test_what_would_be_finished_by_removing_it_is_left_to_the_user() -> None:
+    host = unfinished_host(("(dependencies)",), ())
+    host.answers["apt-get -s -f install"] = (
+        "The following packages will be REMOVED:", "  theirs", "Remv theirs [1.0]",
+    )  # fmt: skip
+    sent = host.run(packages.finish_packages)
+    assert not any("-f install -y" in command for command in sent)
+    assert host.refusal is not None and "would remove theirs. Cure: " in host.refusal
+
+
+@pytest.mark.parametrize(
+    ("said", "goes_on"),
+    [
+        ("dpkg: error: dpkg frontend lock was locked by another process", False),
+        ("dpkg: dependency problems prevent configuration of dkms", True),
+    ],
+)
+def test_a_lock_of_dpkg_s_is_waited_for_and_other_faults_are_left_to_apt(
+    said: str, goes_on: bool
+) -> None:
+    host = unfinished_host(("dkms",), ())
+    host.fails_next = lambda text: "dpkg --configure" in text
+    host.answers["dpkg --configure"] = (said,)
+    sent = host.run(packages.finish_packages)
+    assert any("-f install -y" in command for command in sent) == goes_on
+    assert (host.refusal is None) == goes_on
 
 
 def test_what_cannot_be_finished_is_named() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from boxwright.operation import dnf
 from roles.base import packages
-from roles.base.unfinished import DoubledRpms
+from roles.base.unfinished import UNLOCKED, CutShort, DoubledRpms
 from tests.unit.plans import FEDORA, ROCKY_9, machine
 from tests.unit.role_host import Data, RoleHost, answered, programs
 
@@ -33,7 +34,7 @@ def host_with(os: dict[str, str], **data: object) -> RoleHost:
 def test_a_fresh_host_gets_its_family_s_packages(os: dict[str, str]) -> None:
     lists, install = host_with(os).run(packages.have_packages)
     assert "dnf -y" in lists and "apt-get" not in lists
-    for name in ("/usr/bin/curl", "iproute", "libgomp", "procps-ng"):
+    for name in ("/usr/bin/curl", "iproute", "libgomp", "procps-ng", "tar"):
         assert f" {name}" in install
     assert "iproute2" not in install
 
@@ -45,23 +46,80 @@ def test_the_older_of_two_versions_is_what_was_left_and_kernels_are_not(tmp_path
     assert left == ("nvidia-libs-580.95.05-1.el9.x86_64",)
 
 
-def test_what_is_doubled_is_erased_and_only_that() -> None:
+OLD = "nvidia-libs-580.95.05-1.el9.x86_64"
+# `dnf history info last`, as dnf 4.23 and dnf5's manual word it
+HISTORY = """Transaction ID : 12
+Return-Code    : {end}
+Packages Altered:
+    Upgrade  nvidia-libs-3:580.178.04-1.el9.x86_64 @boxwright-nvidia
+    Upgraded nvidia-libs-3:580.95.05-1.el9.x86_64  @@System"""
+
+
+def doubled(*states: tuple[str, ...], begun: tuple[str, ...] = (OLD,)) -> RoleHost:
     host = host_with(ROCKY_9)
-    answers = iter([("nvidia-libs-580.95.05-1.el9.x86_64",), ()])
-    host.facts[DoubledRpms] = lambda: next(answers)
-    (erase,) = host.run(packages.finish_packages)
-    assert "rpm -e --nodeps nvidia-libs-580.95.05-1.el9.x86_64 2>&1" in erase
+    answers = iter(states)
+    host.facts |= {DoubledRpms: lambda: next(answers), CutShort: begun}
+    return host
+
+
+def test_what_is_doubled_is_erased_and_only_that() -> None:
+    host = doubled((OLD,), (OLD,), ())
+    wait, erase = host.run(packages.finish_packages)
+    assert "/proc/locks" in wait and "rpm -e" not in wait
+    assert f"rpm -e --nodeps {OLD} ; }}" in erase
     assert host.refusal is None
-    host.facts[DoubledRpms] = ()
-    assert host.run(packages.finish_packages) == []
+    assert doubled(()).run(packages.finish_packages) == []
+
+
+def test_a_transaction_that_was_running_is_left_to_end() -> None:
+    host = doubled((OLD,), (), ())
+    (wait,) = host.run(packages.finish_packages)
+    assert "rpm -e" not in wait and host.refusal is None
+
+
+def test_two_versions_that_no_broken_transaction_explains_are_the_user_s() -> None:
+    host = doubled((OLD, "tool-1-1.x86_64"), (OLD, "tool-1-1.x86_64"))
+    sent = host.run(packages.finish_packages)
+    assert not any("rpm -e --nodeps" in one for one in sent)
+    assert host.refusal is not None
+    assert "tool-1-1.x86_64" in host.refusal and OLD not in host.refusal
 
 
 def test_what_stays_doubled_is_named_with_the_cure() -> None:
-    host = host_with(ROCKY_9)
-    host.facts[DoubledRpms] = ("nvidia-libs-580.95.05-1.el9.x86_64",)
+    host = doubled((OLD,), (OLD,), (OLD,))
     host.run(packages.finish_packages)
     assert host.refusal is not None
     assert "nvidia-libs-580.95.05" in host.refusal and "dnf check" in host.refusal
+
+
+@pytest.mark.parametrize(
+    ("end", "explains"),
+    [("** Aborted **", True), ("Failure: 1", True), ("Success", False)],
+)
+def test_only_a_transaction_that_was_cut_short_explains_two_versions(
+    end: str, explains: bool, tmp_path: Path
+) -> None:
+    with programs(tmp_path, dnf=f"cat <<'END'\n{HISTORY.format(end=end)}\nEND"):
+        assert (OLD in answered(CutShort, tmp_path)) == explains
+    newer = HISTORY.replace("Return-Code    ", "Status         ").format(end="Started")
+    with programs(tmp_path, dnf=f"cat <<'END'\n{newer}\nEND"):
+        assert OLD in answered(CutShort, tmp_path)
+
+
+def test_the_lock_of_rpm_is_seen_by_its_inode(tmp_path: Path) -> None:
+    lock, locks = tmp_path / ".rpm.lock", tmp_path / "locks"
+    lock.touch()
+    text = UNLOCKED.replace("/var/lib/rpm/.rpm.lock", str(lock)).replace("/proc/locks", str(locks))
+
+    def said() -> str:
+        done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == (done.stdout == "")
+        return done.stdout
+
+    locks.write_text(f"1: POSIX  ADVISORY  WRITE 4182 00:1f6:{lock.stat().st_ino}1 0 EOF\n")
+    assert said() == ""
+    locks.write_text(f"1: POSIX  ADVISORY  WRITE 4182 00:1f6:{lock.stat().st_ino} 0 EOF\n")
+    assert any(words in said() for words in dnf.DNF_MANAGER.busy), "so it is waited for"
 
 
 def test_the_proxy_s_file_is_dnf_s_own_and_for_root_alone() -> None:

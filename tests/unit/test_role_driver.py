@@ -39,7 +39,7 @@ def test_a_fresh_host_gets_driver_and_headers_without_recommends() -> None:
     lists, install = host.run(operations.install_packages_of_branch)
     assert "--error-on=any" in lists
     assert "--no-install-recommends" in install
-    assert names_in(install.split(" 2>&1")[0]) == {*DRIVER, *HEADERS}
+    assert names_in(install.split(" ; } 2>&1")[0]) == {*DRIVER, *HEADERS}
 
 
 def test_packages_as_planned_are_left_alone() -> None:
@@ -55,7 +55,7 @@ def test_an_installation_cut_short_is_completed() -> None:
     host.install("nvidia-kernel-open-dkms", version=NEWEST)
     host.install(*HEADERS, version="6.12.48-1")
     *_, install = host.run(operations.install_packages_of_branch)
-    assert names_in(install.split(" 2>&1")[0]) == {"nvidia-driver-cuda", "nvidia-persistenced"}
+    assert names_in(install.split(" ; } 2>&1")[0]) == {"nvidia-driver-cuda", "nvidia-persistenced"}
 
 
 def test_another_flavour_of_the_same_branch_is_replaced_whole() -> None:
@@ -72,7 +72,7 @@ def test_another_flavour_of_the_same_branch_is_replaced_whole() -> None:
     lists, remove, install = host.run(operations.install_packages_of_branch)
     assert "apt-get update" in lists
     assert "nvidia-kernel-dkms" in remove and "--allow-change-held-packages" in remove
-    assert names_in(install.split(" 2>&1")[0]) == set(DRIVER), "also what was only taken away"
+    assert names_in(install.split(" ; } 2>&1")[0]) == set(DRIVER), "also what was only taken away"
 
 
 def test_nothing_is_removed_when_the_right_driver_cannot_come() -> None:
@@ -153,7 +153,7 @@ def test_only_what_is_installed_and_free_is_held_once() -> None:
     host.install("nvidia-driver-cuda", "libcuda1", version=NEWEST)
     host.install("libnvidia-ml1", version=NEWEST, held=True)
     hold, *_ = host.run(operations.hold_packages)
-    held = re.search(r"apt-mark hold ([^>]*) 2>&1", hold)
+    held = re.search(r"apt-mark hold ([^>]*) ; } 2>&1", hold)
     assert held is not None and set(held[1].split()) == {"nvidia-driver-cuda", "libcuda1"}
     assert "Package-Blacklist" in host.files[operations.NO_UPGRADES]
     host.install("nvidia-driver-cuda", "libcuda1", version=NEWEST, held=True)

@@ -54,7 +54,7 @@ def have(host: RoleHost, version: str, *names: str, held: bool = False) -> None:
 def words(command: str) -> list[str]:
     """The words of the dnf command inside the patient script."""
     line = next(one for one in command.split("\n") if one.startswith("while "))
-    return line.replace("'\"'\"'", "").split("said=$(")[1].split(" 2>&1)")[0].split()
+    return line.replace("'\"'\"'", "").split("said=$({ ")[1].split(" ; } 2>&1)")[0].split()
 
 
 # -- sources -----------------------------------------------------------------------------------
