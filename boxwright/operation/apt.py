@@ -60,7 +60,8 @@ class Packages(FactBase[tuple[Package, ...]]):
         """One dpkg-query; its exit code 1 only says that some pattern matched nothing."""
         fields = r"${binary:Package}\t${Version}\t${db:Status-Want}\t${db:Status-Status}\n"
         return StringCommand(
-            "dpkg --print-architecture;", "dpkg-query", "-W", "-f", QuoteString(fields), *(QuoteString(p) for p in patterns),
+            "dpkg --print-architecture;", "dpkg-query", "-W", "-f", QuoteString(fields),
+            *(QuoteString(pattern) for pattern in patterns),
             "2>/dev/null;", "test", "$?", "-le", "1",
         )  # fmt: skip
 

@@ -26,6 +26,7 @@ FINGERPRINTS = {
     "fedora44": "73CD9B30",
 }
 KEY_ID_DIGITS = 8
+FINGERPRINT_DIGITS = 40  # of a key of version 4, which all of these are
 # the file that makes a repository a source of packages for the driver, by package manager
 SOURCES = {
     "apt": "/etc/apt/sources.list.d/boxwright-nvidia.sources",
@@ -44,14 +45,21 @@ def nvidia_redist_url() -> str:
 
 
 def nvidia_fingerprint(repository: str) -> str | Refusal:
-    """The fingerprint, or its end, that the key of a repository such as "debian13" must have."""
+    """The fingerprint, or its end, that the key of a repository such as "debian13" must have.
+
+    A key with a given end can be made in minutes, so an end is enough only where https tells that
+    it is NVIDIA's server, or the mirror that was meant, which hands the key out.
+    """
     known = {**FINGERPRINTS, **option("driver_nvidia_fingerprints", {})}
     digits = str(known.get(repository, "")).replace(" ", "").upper()
-    if len(digits) >= KEY_ID_DIGITS and not digits.strip("0123456789ABCDEF"):
+    told = nvidia_repository_url().lower().startswith("https://")
+    needed = KEY_ID_DIGITS if told else FINGERPRINT_DIGITS
+    if len(digits) >= needed and not digits.strip("0123456789ABCDEF"):
         return digits
+    why = "" if told else f", since {nvidia_repository_url()} is not https"
     return Refusal(
         f"no key fingerprint is known for NVIDIA's repository {repository} (found {digits!r},"
-        f" needed {KEY_ID_DIGITS} hexadecimal digits or more)",
+        f" needed {needed} hexadecimal digits or more{why})",
         f'set driver_nvidia_fingerprints = {{"{repository}": "…"}} to the fingerprint NVIDIA'
         " publishes",
     )

@@ -49,7 +49,7 @@ driver_key_enrolled = False
 # where NVIDIA's repositories are, or a mirror of them
 driver_nvidia_repository_url = "https://developer.download.nvidia.com/compute/cuda/repos"
 
-# fingerprint of each repository's key, or its last 8 digits or more; entries add to these
+# fingerprint of each repository's key, or with https how it ends (8 digits or more); added to these
 driver_nvidia_fingerprints = {
     "debian13": "8793F200",
     "ubuntu2604": "8793F200",

@@ -4,8 +4,8 @@ from boxwright.operation.nvidia import FINGERPRINTS, REPOSITORY_URL
 from boxwright.operation.rpmfusion import RPMFUSION_URL
 
 # driver_nvidia_repository_url: where NVIDIA's repositories are, a mirror of it perhaps
-# driver_nvidia_fingerprints: by repository, the fingerprint of its key, or how that ends (8 digits
-#   or more); entries here add to and replace these
+# driver_nvidia_fingerprints: by repository, the fingerprint of its key, or (where the repository is
+#   reached by https) how that ends, in 8 digits or more; entries here add to and replace these
 # driver_rpmfusion_url: where RPM Fusion's repositories begin (Fedora's packages of branch 580)
 # driver_reload: whether the old module may be taken out and the new one loaded in its place; what
 #   uses the cards (llama-server) is stopped for it, and a reboot follows where it does not let go

@@ -121,6 +121,28 @@ def test_a_repository_without_a_known_fingerprint_is_refused() -> None:
     assert host.refusal is not None and "driver_nvidia_fingerprints" in host.refusal
 
 
+@pytest.mark.parametrize(
+    ("url", "fingerprint", "enough"),
+    [
+        ("https://mirror.lan/cuda", "8793F200", True),
+        ("http://mirror.lan/cuda", "8793F200", False),
+        ("http://mirror.lan/cuda", FINGERPRINT, True),
+    ],
+)
+def test_without_https_the_whole_fingerprint_is_asked_for(
+    url: str, fingerprint: str, enough: bool
+) -> None:
+    """Who sits between a mirror and the host can make a key that ends with the same 8 digits."""
+    host = keyed(
+        {f"{KEY}.part": (FINGERPRINT,)}, driver_nvidia_repository_url=url,
+        driver_nvidia_fingerprints={"debian13": fingerprint},
+    )  # fmt: skip
+    sent = host.run(key.trust_key)
+    assert any("mv -T" in command for command in sent) == enough
+    assert enough or (host.refusal is not None and "40 hexadecimal digits" in host.refusal)
+    assert enough or "driver_nvidia_fingerprints = " in str(host.refusal)
+
+
 def test_a_mirror_is_where_the_packages_come_from() -> None:
     host = box(machine("ryzen"), driver_nvidia_repository_url="http://mirror.lan/cuda/")
     host.run(repository.add_source)
