@@ -105,9 +105,9 @@ class DriverPackages:
     """Packages of one flavour; `{branch}`, `{kernel}`, `{suffix}` (its flavour) are filled in.
 
     `hold` are those to be held, which may include dependencies; with dnf they are specs of its
-    versionlock plugin. `signed` replaces `install` where Secure Boot is on and the distribution
-    signs its modules (empty: it does not). `module_stream` is the stream of a dnf module that keeps
-    the branch.
+    versionlock plugin, none where the names carry the branch. `signed` replaces `install` where
+    Secure Boot is on and the distribution signs its modules (empty: it does not); nothing is held
+    then. `module_stream` is the stream of a dnf module that keeps the branch.
     """
 
     install: tuple[str, ...]

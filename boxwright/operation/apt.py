@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 
 from boxwright.operation.files import rendered_text
-from boxwright.operation.manager import Manager, Package
+from boxwright.operation.manager import Change, Manager, Package
 from boxwright.operation.options import endpoints_for_host
 from boxwright.plan.results import Refusal
 
@@ -108,6 +109,16 @@ class Candidates(FactBase[dict[str, str]]):
         return found
 
 
+def change(new: Sequence[str], old: Sequence[str]) -> Change:
+    """New packages in, old ones out with their settings, in one transaction of apt's."""
+    words = " ".join(shlex.quote(word) for word in (*new, *(f"{name}-" for name in old)))
+    allowed = "--purge --allow-downgrades --allow-change-held-packages"
+    return Change(
+        f"{INSTALL} {allowed} {words}",
+        f"{QUIET} apt-get -s install --no-install-recommends {allowed} {words}",
+    )
+
+
 class Missing(FactBase[tuple[str, ...]]):
     """Those of some packages that are not wholly installed."""
 
@@ -135,8 +146,8 @@ APT = Manager(
     # without --error-on=any apt exits 0 and keeps the old index (reference/lab.md, 5)
     update=f"{QUIET} apt-get update --error-on=any",
     install=INSTALL,
-    install_exactly=f"{INSTALL} --allow-downgrades --allow-change-held-packages",
-    remove=f"{QUIET} apt-get remove --purge -y --allow-change-held-packages",
+    change=change,
+    removals=removals_in,
     hold="apt-mark hold",
     tidy="apt-get autoremove --purge",
     repair="apt-get -f install; dpkg --configure -a",

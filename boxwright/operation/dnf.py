@@ -13,7 +13,7 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 
 from boxwright.operation.apt import NO_PROXY_URL, PROXY_URL
 from boxwright.operation.files import rendered_text
-from boxwright.operation.manager import Manager, Package
+from boxwright.operation.manager import Change, Manager, Package
 from boxwright.operation.options import endpoints_for_host
 from boxwright.plan.results import Refusal
 
@@ -23,7 +23,12 @@ PROXY_FILE = "/etc/dnf/boxwright-proxy.env"
 LOCK_LISTS = ("/etc/dnf/plugins/versionlock.list", "/etc/dnf/versionlock.toml")  # dnf4's, dnf5's
 # with exit_on_lock dnf4 says that it is busy instead of waiting without end
 DNF = "dnf -y --setopt=exit_on_lock=True"
-INSTALL = f"{DNF} --setopt=install_weak_deps=False install"
+NO_WEAK = "--setopt=install_weak_deps=False"
+INSTALL = f"{DNF} {NO_WEAK} install"
+# to say no is a failure to dnf
+DECLINED = """\
+told=$({} 2>&1) && code=0 || code=$?; printf '%s\\n' "$told"
+case $told in *'Operation aborted'*) ;; *) (exit $code) ;; esac"""
 NEVR = re.compile(r"!?(?P<name>\S+)-(?P<evr>(?:\d+:)?[^-\s]+-[^-\s]+?)(?:\.\*)?")
 TOML_PAIR = re.compile(r"\s*(?P<key>name|value)\s*=\s*[\"'](?P<value>[^\"']+)[\"']")
 ROW = r"%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n"
@@ -149,14 +154,47 @@ class Unprovided(FactBase[tuple[str, ...]]):
         return tuple(line.strip() for line in output if line.strip())
 
 
+def change(new: Sequence[str], old: Sequence[str]) -> Change:
+    """New packages in place of what cannot stay beside them, or, without any, old ones out.
+
+    What a package brought with it stays, since others may have come to need it. A rehearsal of new
+    ones also fetches them.
+    """
+    if new:
+        install, names = f"{DNF} {NO_WEAK} --allowerasing", f"install {shlex.join(new)}"
+        return Change(f"{install} {names}", f"{install} --downloadonly {names}")
+    options = f"--setopt=clean_requirements_on_remove=False remove {shlex.join(old)}"
+    return Change(
+        f"{DNF} {options}", DECLINED.format(f"{DNF.replace(' -y', ' --assumeno')} {options}")
+    )
+
+
+def removals_in(lines: Sequence[str]) -> tuple[str, ...]:
+    """The packages in a table of dnf's under its headings `Removing…:`, or replaced by others.
+
+    A name that is too long for its column stands alone, and its row goes on in the next line.
+    """
+    found: list[str] = []
+    removing = False
+    for line in lines:
+        if line.startswith("Removing"):
+            removing = True
+        elif not line.startswith(" "):
+            removing = False
+        elif line.split()[:1] == ["replacing"]:
+            found.append(line.split()[1].rpartition(".")[0] or line.split()[1])
+        elif removing and line[1:2].strip():
+            found.append(line.split()[0])
+    return tuple(found)
+
+
 DNF_MANAGER = Manager(
     name="dnf",
     tool="dnf",
     update=f"{DNF} makecache --refresh",
     install=INSTALL,
-    install_exactly=INSTALL,
-    # what a package brought with it stays, since others may have come to need it
-    remove=f"{DNF} --setopt=clean_requirements_on_remove=False remove",
+    change=change,
+    removals=removals_in,
     hold=f"{DNF} versionlock add",
     tidy="dnf remove --oldinstallonly",
     repair="dnf check",

@@ -62,12 +62,21 @@ class Package:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A transaction that installs and removes packages, and the command that only tells of it."""
+
+    command: str
+    rehearsal: str
+
+
+@dataclass(frozen=True)
 class Manager:
     """A family's package manager. Commands take package names after them.
 
     `update` fetches the lists and fails where a source does not answer or is signed wrongly;
-    `install` takes no recommended packages; `install_exactly` may also downgrade and change what is
-    held. `busy` are words of its answer that mean "another process holds a lock". `present`
+    `install` takes no recommended packages; `change` is one transaction that may also downgrade and
+    change what is held, and `removals` are the packages that its rehearsal's answer says would go.
+    `busy` are words of its answer that mean "another process holds a lock". `present`
     answers which packages of some patterns are there, `available` which version would be
     installed, `missing` which of some names no package provides. `repair` and `tidy` (old kernels
     away) are words for people.
@@ -77,8 +86,8 @@ class Manager:
     tool: str
     update: str
     install: str
-    install_exactly: str
-    remove: str
+    change: Callable[[Sequence[str], Sequence[str]], Change]
+    removals: Callable[[Sequence[str]], tuple[str, ...]]
     hold: str
     repair: str
     tidy: str

@@ -10,7 +10,7 @@ from boxwright.plan.cards import UsedCard
 from boxwright.plan.driver_packages import packages_of, plan_from
 from boxwright.plan.driver_sources import Need
 from boxwright.plan.results import DriverPlan
-from boxwright.plan.versions import at_least, branch_of
+from boxwright.plan.versions import at_least, branch_of, rpm_kernel
 from boxwright.plan.wanted import Wanted
 
 # Patterns of packages that carry a driver, for replacing one that does not suit. Narrower than
@@ -21,7 +21,8 @@ REPLACED = {
         "nvidia-driver-libs", "nvidia-kernel-*", "nvidia-dkms-*", "nvidia-headless-*",
         "nvidia-utils-*", "nvidia-compute-utils-*", "nvidia-open*", "nvidia-smi",
         "nvidia-persistenced", "nvidia-modprobe", "nvidia-firmware-*", "firmware-nvidia-gsp",
-        "libnvidia-compute*", "libnvidia-ml1", "libnvidia-cfg1*", "libcuda1",
+        "libnvidia-[a-z]*-[0-9]*", "libnvidia-ml1", "libnvidia-cfg1*", "libcuda1",
+        "xserver-xorg-video-nvidia-[0-9]*",
         "linux-modules-nvidia-*", "linux-objects-nvidia-*", "cuda-drivers*",
         "nvidia-driver-pinning-*",
     ),
@@ -66,14 +67,19 @@ def kept(
         return None
     made = _of_its_source(machine, distribution, wanted, branch, nvidia.flavour)
     if nvidia.installed is None:
-        made = replace(made, packages=(), headers=None, build="host")
+        made = replace(made, packages=(), build="host")
     elif machine.secure_boot:
         # whether the module was signed here or by the distribution is not known: nothing to add
-        made = replace(made, packages=(), headers=None)
+        made = replace(made, packages=())
+    # the module is built: an upgrade may have taken the running kernel's headers away since
+    release, _ = rpm_kernel(machine.os.kernel)
     nouveau = any(card.gpu.driver == "nouveau" for card in cards)
     return replace(
         made,
         source="installed",
+        packages=tuple(name for name in made.packages if release not in name),
+        headers=None,
+        hold_else=_parts(distribution.manager),
         reboot=not loaded or (nouveau and nvidia.installed is not None),
         why=f"driver {present} ({nvidia.flavour}) is installed and serves every card",
     )
@@ -103,10 +109,15 @@ def _of_its_source(
         if packages and wanted.driver_source in (None, source.name):
             return plan_from(machine, distribution, source, branch, flavour, packages)
     manager = distribution.manager
-    # signed modules have to come with a new kernel, so they are never held
-    parts = tuple(name for name in REPLACED["apt"] if not name.startswith("linux-"))
-    hold = parts if manager == "apt" else (f"*nvidia*{branch}*",)
-    return DriverPlan(str(branch), flavour, "installed", (), hold, False, manager=manager)
+    return DriverPlan(str(branch), flavour, "installed", (), (), False, manager=manager)
+
+
+def _parts(manager: str) -> tuple[str, ...]:
+    """Patterns of a driver's packages, whoever made them.
+
+    Signed modules are left out: a new kernel has to bring its own.
+    """
+    return tuple(name for name in REPLACED[manager] if not name.startswith("linux-"))
 
 
 def replacing(machine: Machine, made: DriverPlan) -> DriverPlan:
@@ -117,7 +128,8 @@ def replacing(machine: Machine, made: DriverPlan) -> DriverPlan:
         return made
     remove: tuple[str, ...] = BUILT_HERE if made.build == "signed" else ()
     other = any(str(branch_of(version)) != made.branch for version in on_disk)
-    if other or (on_disk and nvidia.flavour not in (None, made.flavour)):
+    # without a module on the disk the flavour is that of the loaded one, which a reboot takes away
+    if other or (nvidia.installed is not None and nvidia.flavour not in (None, made.flavour)):
         remove = REPLACED[made.manager]
     return replace(made, remove=remove, why=f"{_found(machine)}; {made.why}")
 

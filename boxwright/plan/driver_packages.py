@@ -51,7 +51,8 @@ def plan_from(
             *filled(packages.signed if signed else packages.install),
             *(filled((distribution.headers_meta,)) if follows else ()),
         ),
-        hold=filled(packages.hold),
+        # a new kernel brings a signed module, which needs the driver's parts of its own version
+        hold=() if signed else filled(packages.hold),
         reboot=True,
         pin_packages=filled(source.pin_packages),
         pin_version=f"{branch}.*",

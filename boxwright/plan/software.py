@@ -14,8 +14,10 @@ class DriverPlan:
     matches one of `pin_packages` carry the driver, and their version has to match `pin_version`
     ("580.*", without an epoch). `repository` is the distribution's folder in NVIDIA's repository
     ("debian13") or None; `headers` names the kernel header package for the report's kernel.
-    `remove` are patterns of installed packages to remove first: those of a driver that does not
-    suit. With "installed", `packages` and the rest are those of the source that has this branch.
+    `remove` are patterns of installed packages that have to go: those of a driver that does not
+    suit. With "installed", `packages` and the rest are those of the source that has this branch,
+    without what names the running kernel, and where none of `hold` is there, what matches
+    `hold_else` is held (the driver came from elsewhere).
 
     `manager` is "apt" or "dnf"; with dnf `hold` are specs of the versionlock plugin (to be added
     before anything is installed), `module_stream` is the stream to enable
@@ -37,6 +39,7 @@ class DriverPlan:
     components: tuple[str, ...] = ()
     headers: str | None = None
     remove: tuple[str, ...] = ()
+    hold_else: tuple[str, ...] = ()
     why: str = ""
     manager: str = "apt"
     build: str = "dkms"

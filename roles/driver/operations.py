@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyinfra.context import host
+from pyinfra.facts.files import File
 
 from boxwright.operation import (
     Commands,
+    Package,
+    absent,
     available_packages,
     install_packages,
     installed_packages,
@@ -20,54 +23,84 @@ from boxwright.operation import (
     update_lists,
 )
 from boxwright.plan.results import DriverPlan, Refusal
-from roles.driver.packages import packages_to_install, pin_of, unavailable, wanted_names
+from roles.driver.packages import (
+    PARTS,
+    known_by,
+    lockable,
+    not_the_driver_s,
+    packages_to_install,
+    packages_to_remove,
+    pin_of,
+    unavailable,
+    wanted_names,
+)
 from roles.driver.planned import planned_driver
 from roles.driver.repository import pinned
 from roles.driver.state import build_says
 
+SIGNED = "linux-modules-nvidia-*"
 NO_UPGRADES = "/etc/apt/apt.conf.d/52boxwright-driver"
 BUILD_FAILED = "Bad return status for module build"  # dkms; its log tells the reason
 CURE = "mend what is told in brackets, then run again"
 
 
-def _missing(driver: DriverPlan) -> tuple[str, ...]:
-    return packages_to_install(driver, installed_packages(wanted_names(driver)))
-
-
 @operation
 def install_packages_of_branch() -> Commands:
-    """Have the driver's packages without recommends; the wrong ones go only when these can come."""
+    """Have the driver's packages without recommends; the wrong ones go as these come."""
     driver = yield from planned_driver()
     if driver is None:
         return
-    missing = _missing(driver)
-    wrong = tuple(installed_packages(driver.remove))
+    missing, wrong = _missing(driver), _wrong(driver)
     if not missing and not wrong:
         noop(f"driver {driver.branch} is installed")
         return
     yield from update_lists()
-    refusal = unavailable(driver, available_packages(_specs(driver, wanted_names(driver))))
+    known = available_packages(_specs(driver, missing))
+    refusal = unavailable(driver, missing, known)
     if refusal is not None:
         yield from refuse(refusal)
         return
     host.log(f"driver {driver.branch} {driver.flavour} is being installed; this takes minutes")
-    yield from _change(driver, missing, wrong)
+    yield from _change(driver, tuple(name for name in missing if name in known), wrong)
+    wrong = _wrong(driver)
+    if wrong:  # dnf takes away only what cannot stay beside the new
+        yield from _change(driver, (), wrong)
+
+
+def _missing(driver: DriverPlan) -> tuple[str, ...]:
+    return packages_to_install(driver, installed_packages(known_by(wanted_names(driver))))
+
+
+def _wrong(driver: DriverPlan) -> tuple[str, ...]:
+    return packages_to_remove(driver, installed_packages(driver.remove))
 
 
 def _change(driver: DriverPlan, missing: tuple[str, ...], wrong: tuple[str, ...]) -> Commands:
+    """Packages come and go in one transaction, so that a download that fails takes nothing away.
+
+    What it would do is asked first: nothing but parts of a driver may be removed by it.
+    """
     manager = manager_of_host()
-    if wrong:
-        yield from manager.patiently(
-            f"{manager.remove} {quoted(wrong)}",
-            Refusal(f"{manager.tool} could not remove {' '.join(wrong)}", CURE),
+    change = manager.change(_specs(driver, missing), wrong)
+    failed = Refusal(
+        f"{manager.tool} could not install {' '.join(missing)}"
+        if missing
+        else f"{manager.tool} could not remove {' '.join(wrong)}",
+        CURE,
+    )
+    said = yield from manager.patiently(change.rehearsal, failed)
+    foreign = not_the_driver_s(driver, manager.removals(said))
+    if foreign:
+        yield from refuse(
+            Refusal(
+                f"to install driver {driver.branch} {manager.tool} would remove"
+                f" {', '.join(foreign)}, which is more than a driver",
+                f"remove {', '.join(foreign)} yourself if it is not needed, or choose another"
+                " driver_source or driver_branch, then run again",
+            )
         )
-        missing = _missing(driver)
-    if missing:
-        yield from manager.patiently(
-            f"{manager.install_exactly} {quoted(_specs(driver, missing))}",
-            Refusal(f"{manager.tool} could not install {' '.join(missing)}", CURE),
-            _told_by_build,
-        )
+        return
+    yield from manager.patiently(change.command, failed, _told_by_build)
 
 
 def _told_by_build(said: Sequence[str]) -> str:
@@ -89,8 +122,10 @@ def hold_packages() -> Commands:
     if driver is None:
         return
     manager = manager_of_host()
-    # with dnf everything of the driver's version: what is not locked would be pulled past the rest
-    known = installed_packages(driver.hold if manager.name == "apt" else driver.pin_packages)
+    if manager.name == "apt" and (driver.build == "signed" or installed_packages([SIGNED])):
+        yield from _hold_nothing()
+        return
+    known = _to_hold(driver)
     free = [name for name, package in known.items() if not package.held]
     if free:
         # where a driver is kept nothing was installed for it, so perhaps not what locks either
@@ -101,3 +136,30 @@ def hold_packages() -> Commands:
         )
     if manager.name == "apt" and (known or pinned(driver)):
         yield from rendered(NO_UPGRADES)
+
+
+def _to_hold(driver: DriverPlan) -> dict[str, Package]:
+    """What is installed of the plan's holds; of a kept driver from elsewhere, all of its parts."""
+    if manager_of_host().name == "apt":
+        return installed_packages(driver.hold) or installed_packages(driver.hold_else)
+    # everything of the driver's version: what is not locked would be pulled past the rest
+    known = installed_packages(driver.pin_packages) or installed_packages(driver.hold_else)
+    return {name: known[name] for name in lockable(driver, known)}
+
+
+def _hold_nothing() -> Commands:
+    """Let the driver move with the kernels: each one's signed module needs parts of its version.
+
+    Holds that were set while the module was built here, beside our file, go with that file.
+    """
+    noop("the distribution's signed modules move with its kernels; their names keep the branch")
+    if not host.get_fact(File, path=NO_UPGRADES):
+        return
+    parts = installed_packages(PARTS)
+    held = [name for name, package in parts.items() if package.held]
+    if held:
+        yield from manager_of_host().patiently(
+            f"apt-mark unhold {quoted(held)}",
+            Refusal(f"apt-mark could not let go of {' '.join(held)}", CURE),
+        )
+    yield from absent(NO_UPGRADES)

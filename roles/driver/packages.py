@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from boxwright.operation import Package
@@ -9,11 +11,25 @@ from boxwright.plan.results import DriverPlan, Refusal
 from roles.driver.planned import INSTALLED
 
 UPGRADE = {"apt": "apt-get dist-upgrade", "dnf": "dnf upgrade"}
+# `kernel-devel-matched` brings the headers along with each new kernel. There is one of it, of the
+# newest kernel that is installed, so it says nothing of the running one's headers.
+FOLLOWS = re.compile(r"(?P<name>kernel\S*-devel-matched)-\d\S*")
+# Packages of which one flavour has others than the other, or which are one kernel's module.
+MODULES = (
+    "nvidia-kernel-*dkms", "nvidia-kernel-source-*", "nvidia-dkms-*", "nvidia-headless-*",
+    "nvidia-driver-[0-9]*", "nvidia-open*", "linux-*-nvidia-*", "*kmod-nvidia*",
+)  # fmt: skip
+BRANCH = re.compile(r"-(\d{3})(?=-|xx|$)")
+VERSION = re.compile(r"(\d+:)?\d{3}\.\d")  # of a driver; some parts are numbered by their date
+# What may go along with a driver: its own parts, but no container tools and no CUDA toolkit.
+PARTS = ("*nvidia*", "libcuda1", "libcudadebugger1", "libnvcuvid1", "libnvoptix1", "cuda-drivers*")
+OTHERS = ("*container*", "*nvidia-cuda-*", "*docker*")
+ONE_KERNEL = re.compile(r"\d+\.\d+\.\d+")
 
 
 def carries_driver(driver: DriverPlan, name: str) -> bool:
     """Whether a package is one whose version is the driver's (kernel headers are not)."""
-    return any(fnmatchcase(name, pattern) for pattern in driver.pin_packages)
+    return _matches(name, driver.pin_packages)
 
 
 def of_branch(driver: DriverPlan, name: str, version: str) -> bool:
@@ -29,6 +45,15 @@ def wanted_names(driver: DriverPlan) -> tuple[str, ...]:
     return tuple(name for name in (driver.headers, *driver.packages) if name)
 
 
+def known_by(names: Iterable[str]) -> tuple[str, ...]:
+    """By which names to ask whether packages are there: their own, and what stands for them."""
+    return tuple(
+        one
+        for name in names
+        for one in (name, *(found["name"] for found in FOLLOWS.finditer(name)))
+    )
+
+
 def pin_of(driver: DriverPlan, name: str) -> str | None:
     """The version pattern that a package of the plan has to have, or None."""
     return driver.pin_version if carries_driver(driver, name) else None
@@ -42,34 +67,78 @@ def packages_to_install(driver: DriverPlan, known: dict[str, Package]) -> tuple[
     ours = any(name in known and carries_driver(driver, name) for name in driver.packages)
     if driver.source == INSTALLED and not ours:
         return ()
-    names = driver.packages if driver.source == INSTALLED else wanted_names(driver)
     return tuple(
         name
-        for name in names
-        if name not in known or not of_branch(driver, name, known[name].version)
+        for name in wanted_names(driver)
+        if not any(one in known for one in known_by([name]))
+        or (name in known and not of_branch(driver, name, known[name].version))
     )
 
 
-def unavailable(driver: DriverPlan, known: dict[str, str]) -> Refusal | None:
-    """Why the plan's packages cannot be had from the sources of this host, or None."""
-    names = wanted_names(driver)
-    if driver.headers is not None and driver.headers not in known:
+def packages_to_remove(driver: DriverPlan, known: dict[str, Package]) -> tuple[str, ...]:
+    """Of the packages that match the plan's `remove` those that are no part of what is planned."""
+    return tuple(name for name, package in known.items() if not _belongs(driver, package))
+
+
+def _belongs(driver: DriverPlan, package: Package) -> bool:
+    if any(branch != driver.branch for branch in BRANCH.findall(package.name)):
+        return False
+    if not of_branch(driver, package.name, package.version):
+        # what has no driver's version is the same for every branch
+        return VERSION.match(package.version) is None and not _matches(package.name, MODULES)
+    if package.name in (*wanted_names(driver), *driver.hold):
+        return True
+    return carries_driver(driver, package.name) and not _matches(package.name, MODULES)
+
+
+def not_the_driver_s(driver: DriverPlan, names: Iterable[str]) -> tuple[str, ...]:
+    """Of packages that would be removed those that are more than a part of a driver."""
+    ours = (*driver.remove, *driver.pin_packages, *PARTS)
+    bare = {name: name.partition(":")[0] for name in names}  # apt names a foreign architecture
+    return tuple(
+        name for name, one in bare.items() if not _matches(one, ours) or _matches(one, OTHERS)
+    )
+
+
+def lockable(driver: DriverPlan, names: Iterable[str]) -> tuple[str, ...]:
+    """Of names or patterns those whose version dnf has to be kept at.
+
+    A name with the branch in it stays with the branch by itself, and a lock would only keep fixes
+    away that a new kernel needs; a module of one kernel comes and goes with that.
+    """
+    return tuple(
+        name for name in names if driver.branch not in name and not ONE_KERNEL.search(name)
+    )
+
+
+def unavailable(driver: DriverPlan, names: Iterable[str], known: dict[str, str]) -> Refusal | None:
+    """Why packages of the plan that are missing cannot be had from this host's sources, or None."""
+    missing = tuple(names)
+    if driver.headers in missing and driver.headers not in known:
         return Refusal(
             f"the headers of the running kernel ({driver.headers}) are in no package source of this"
             " host, and the driver's module is built with them",
             f"upgrade the kernel ({UPGRADE[driver.manager]}), reboot, then run again",
         )
-    absent = [name for name in names if name not in known]
+    absent = [name for name in missing if name not in known and not FOLLOWS.fullmatch(name)]
     if absent:
         return Refusal(
             f"no package source of this host has {', '.join(absent)} (driver {driver.branch} from"
             f" {driver.source})",
             "correct the sources of this host, or choose another driver_source or driver_branch",
         )
-    wrong = [f"{name} {known[name]}" for name in names if not of_branch(driver, name, known[name])]
+    wrong = [
+        f"{name} {known[name]}"
+        for name in missing
+        if name in known and not of_branch(driver, name, known[name])
+    ]
     if wrong:
         return Refusal(
             f"the sources would give {', '.join(wrong)}, needed is version {driver.pin_version}",
             "remove other preferences or holds of these packages, or choose another driver_branch",
         )
     return None
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -24,7 +24,7 @@ from boxwright.operation import (
 )
 from boxwright.operation.dnf import DNF, Locks
 from boxwright.plan.results import DriverPlan, Refusal
-from roles.driver.packages import carries_driver, of_branch
+from roles.driver.packages import carries_driver, lockable, of_branch
 from roles.driver.planned import planned_with
 
 CURE = "mend what is told in brackets, then run again"
@@ -128,7 +128,11 @@ def lock_branch() -> Commands:
     if not foreign and _locked(driver, {name for name, _ in locks}):
         noop(f"branch {driver.branch} is locked")
         return
-    specs = [manager.spec(pattern, driver.pin_version) for pattern in driver.pin_packages]
+    patterns = lockable(driver, driver.pin_packages)
+    if not patterns:
+        noop("the names of the packages keep the branch")
+        return
+    specs = [manager.spec(pattern, driver.pin_version) for pattern in patterns]
     yield from update_lists()
     yield from manager.patiently(
         f"{manager.hold} {quoted(specs)}",
@@ -137,4 +141,5 @@ def lock_branch() -> Commands:
 
 
 def _locked(driver: DriverPlan, names: set[str]) -> bool:
-    return all(name in names for name in driver.packages if carries_driver(driver, name))
+    carriers = (name for name in driver.packages if carries_driver(driver, name))
+    return all(name in names for name in lockable(driver, carriers))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from boxwright.operation import Package
+from boxwright.operation import Package, dnf
 from boxwright.operation.dnf import Locks, RpmCandidates
 from boxwright.operation.dnf_repositories import EnabledRepositories
 from boxwright.operation.nvidia_key import KeyFingerprints
@@ -196,8 +196,9 @@ def test_locks_of_another_branch_go_before_this_one_s_come() -> None:
 
 def test_a_fresh_host_gets_the_branch_by_version_and_the_headers_by_kernel() -> None:
     host = rocky()
-    lists, install = host.run(operations.install_packages_of_branch)
+    lists, rehearsal, install = host.run(operations.install_packages_of_branch)
     assert "makecache" in words(lists)
+    assert "--downloadonly" in words(rehearsal) and "--downloadonly" not in words(install)
     assert "--setopt=install_weak_deps=False" in words(install)
     assert set(words(install)[words(install).index("install") + 1 :]) == {
         *(f"{name}-580.*" for name in DRIVER), *HEADERS,
@@ -228,10 +229,84 @@ def test_another_branch_goes_only_when_this_one_can_come() -> None:
     host.run(operations.install_packages_of_branch)
     assert host.refusal is not None and not any(" remove " in one for one in host.sent)
     host.facts[RpmCandidates] = {name: V580 for name in DRIVER} | {name: "1" for name in HEADERS}
-    lists, remove, *_ = host.run(operations.install_packages_of_branch)
+    host.effects["--allowerasing install"] = lambda it: have(it, V580, *DRIVER, *HEADERS)
+    lists, rehearsal, install, asked, remove = host.run(operations.install_packages_of_branch)[:5]
     assert "makecache" in words(lists)
+    assert "--allowerasing" in words(rehearsal) and "--allowerasing" in words(install)
+    assert "--assumeno" in asked
     assert "--setopt=clean_requirements_on_remove=False" in words(remove)
-    assert {"nvidia-driver-cuda", "kmod-nvidia-open-dkms"} <= set(words(remove))
+    assert words(remove)[-2:] == ["remove", "kmod-nvidia-open-dkms"], "what the new one left"
+
+
+def test_a_kept_driver_asks_for_no_headers_after_an_upgrade_of_the_kernel() -> None:
+    """`dnf upgrade` put the next kernel's kernel-devel-matched in the place of this one's."""
+    kept = {"installed": "580.178.04", "userspace": "580.178.04", "loaded": "580.178.04"}
+    host = on(ROCKY_9, PASCAL, nvidia={**kept, "flavour": "proprietary"})
+    have(host, V580, *DRIVER)
+    host.facts[RpmCandidates] = {}
+    assert host.run(operations.install_packages_of_branch) == []
+    del host.packages["nvidia-persistenced"]
+    host.facts[RpmCandidates] = {"nvidia-persistenced": V580}
+    *_, install = host.run(operations.install_packages_of_branch)
+    assert words(install)[-1] == "nvidia-persistenced-580.*"
+
+
+def test_headers_of_the_running_kernel_are_enough_for_the_build() -> None:
+    host = rocky()
+    host.facts[RpmCandidates] = {HEADERS[0]: "1", **{name: V580 for name in DRIVER}}
+    *_, install = host.run(operations.install_packages_of_branch)
+    assert HEADERS[0] in words(install) and HEADERS[1] not in words(install)
+    assert host.refusal is None
+    host = rocky()
+    have(host, "5.14.0-611.el9_7", "kernel-devel-matched")
+    *_, install = host.run(operations.install_packages_of_branch)
+    assert HEADERS[1] not in words(install), "the newest kernel's is there"
+
+
+def test_what_dnf_would_erase_beside_a_driver_is_refused() -> None:
+    host = rocky()
+    host.answers["--downloadonly"] = tuple(TABLE)
+    sent = host.run(operations.install_packages_of_branch)
+    assert len([one for one in sent if "--allowerasing" in one]) == 1
+    assert (
+        host.refusal is not None and "would remove wholly-unrelated, cuda-toolkit" in host.refusal
+    )
+
+
+TABLE = """\
+Dependencies resolved.
+================================================================================
+ Package             Arch     Version               Repository          Size
+================================================================================
+Installing:
+ nvidia-driver-cuda  x86_64   3:580.178.04-1.el9    boxwright-nvidia   520 k
+     replacing  wholly-unrelated.x86_64 1.0-1
+Removing:
+ kmod-nvidia-open-dkms
+                     noarch   3:595.58.03-1.el9     @boxwright-nvidia   12 M
+Removing dependent packages:
+ cuda-toolkit        x86_64   12.8-1                @cuda                1 k
+
+Transaction Summary
+================================================================================
+Install  1 Package
+Remove   2 Packages""".splitlines()
+
+
+def test_a_table_of_dnf_s_names_what_would_go() -> None:
+    assert set(dnf.removals_in(TABLE)) == {
+        "wholly-unrelated", "kmod-nvidia-open-dkms", "cuda-toolkit",
+    }  # fmt: skip
+
+
+def test_rpm_fusion_s_names_keep_the_branch_without_a_lock() -> None:
+    """A lock would keep the fixes of branch 580 away that the next kernel needs."""
+    host = on(FEDORA, PASCAL)
+    host.facts[Locks] = ()
+    assert host.run(rpm.lock_branch) == []
+    kmod = "kmod-nvidia-580xx-7.2.6-200.fc44.x86_64"
+    have(host, V580, "akmod-nvidia-580xx", "xorg-x11-drv-nvidia-580xx-cuda", kmod)
+    assert host.run(operations.hold_packages) == [] and host.refusal is None
 
 
 def test_all_of_the_driver_s_version_is_locked_when_it_is_there() -> None:
