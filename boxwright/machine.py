@@ -83,7 +83,7 @@ class Gpu:
     """One display-class PCI function; name, VRAM and capability only once a driver answers."""
 
     pci: str
-    id: str
+    id: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}$")]
     subsystem: str | None = None
     class_: Annotated[str, Field(alias="class")] = "0x030000"
     driver: str | None = None

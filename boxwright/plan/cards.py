@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from boxwright.catalog import VENDORS, Catalog, GpuKind
@@ -31,7 +32,8 @@ class UsedCard:
 
 @dataclass(frozen=True)
 class Cards:
-    """`driven` decide the driver; `used`, the first of them, get work. All in the report's order.
+    """`driven` decide the driver; `used`, the first of them, get work. All by PCI
+    address, as CUDA counts them.
 
     `visible` are those that CUDA may count: also ignored cards. Which of them it does is the
     driver's to say (`seen_by`).
@@ -46,7 +48,9 @@ class Cards:
 def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusal:
     """The cards that count; a refusal where `gpu_count` asks for more, or one is in MIG mode."""
     warnings = [_foreign(gpu) for gpu in machine.gpus if vendor_of(gpu) in ("AMD", "Intel")]
-    nvidia = [gpu for gpu in machine.gpus if vendor_of(gpu) == "NVIDIA"]
+    nvidia = sorted(
+        (gpu for gpu in machine.gpus if vendor_of(gpu) == "NVIDIA"), key=lambda gpu: gpu.pci
+    )
     absent = sorted(set(wanted.ignore_gpus) - {gpu.pci for gpu in machine.gpus})
     if absent:
         warnings.append(f"ignore_gpus names {', '.join(absent)}, where this machine has no card.")
@@ -112,9 +116,17 @@ def _card(gpu: Gpu, machine: Machine, catalog: Catalog, wanted: Wanted) -> UsedC
         gpu=gpu,
         kind=kind,
         vram_mib=vram_mib,
-        capability=gpu.compute_cap or wanted.gpu_compute_cap.get(gpu.pci) or kind.chip.compute_cap,
+        capability=_told_capability(gpu)
+        or wanted.gpu_compute_cap.get(gpu.pci)
+        or kind.chip.compute_cap,
         used_by_others_mib=max(others, 0),
     )
+
+
+def _told_capability(gpu: Gpu) -> str | None:
+    """What the driver says, if that is a capability at all: some print [N/A]."""
+    told = gpu.compute_cap
+    return told if told is not None and re.fullmatch(r"\d+\.\d", told) else None
 
 
 def _foreign(gpu: Gpu) -> str:

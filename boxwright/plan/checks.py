@@ -12,11 +12,12 @@ from boxwright.plan.context import CACHE_TYPES
 from boxwright.plan.known import Known
 from boxwright.plan.memory import os_reserve_mib
 from boxwright.plan.placement import Placed
-from boxwright.plan.results import HostMemory, MemoryPlan, ModelPlan, Refusal
+from boxwright.plan.results import DeviceMemory, HostMemory, MemoryPlan, ModelPlan, Refusal
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
 MIB = 1024**2
+LEAST_CONTEXT = 4096
 ARCHES = ("x86_64",)
 CAPABILITY = re.compile(r"\d+\.\d")
 
@@ -156,15 +157,24 @@ def _smaller(placed: Placed, shape: ModelShape, wanted: Wanted) -> str:
     if host.need_mib > host.total_mib:
         more.append(f"add {_gib_of_ram(host)} GiB of RAM")
         most_gb = max(host.total_mib - host.need_mib + host.model_mib, 0) * MIB / 1e9
-        cures.append(f"choose a quant with at most {most_gb:.0f} GB of weights for the host")
+        cures.append(f"choose a quant with at most {int(most_gb)} GB of weights for the host")
     if over_mib > 0:
         more.append(f"use cards with {-(-over_mib // 1024)} GiB more VRAM each")
         if shape.experts and not placed.placement.cpu_moe:
             cures.append("let experts lie in host RAM (server_placement auto or cpu-moe)")
         cures.append("choose a smaller model_quant")
-    if wanted.server_context > 4096:
+    if _context_is_enough(placed, wanted):
         cures.append("lower server_context")
     return ", or ".join([" and ".join(more), *cures])
+
+
+def _context_is_enough(placed: Placed, wanted: Wanted) -> bool:
+    """Whether every part that is short holds more context than it lacks, all but 4096 tokens."""
+    if wanted.server_context <= LEAST_CONTEXT:
+        return False
+    share = 1 - LEAST_CONTEXT / wanted.server_context
+    parts: list[DeviceMemory | HostMemory] = [*placed.memory.devices, placed.memory.host]
+    return all(part.context_mib * share >= part.need_mib - part.total_mib for part in parts)
 
 
 def _gib_of_ram(host: HostMemory) -> int:

@@ -127,7 +127,9 @@ def suits(machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape)
     chosen = replace(chosen, used=tuple(_steady(card) for card in chosen.used))
     if _hopeless(steady, catalog, wanted, shape, chosen.used):
         return False
-    wanted, placed = sizes.decide(wanted, shape, lambda wish: place(steady, wish, shape, chosen))
+    wanted, placed = sizes.decide(
+        wanted, shape, lambda wish: place(steady, catalog, wish, shape, chosen)
+    )
     if isinstance(placed, Refusal) or not placed.fits:
         return False
     expected = speed.predict(steady, catalog, wanted, shape, placed.layout, chosen.used)

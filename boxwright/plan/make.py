@@ -13,6 +13,7 @@ from boxwright.plan import (
     driver,
     driver_installed,
     model,
+    own_flags,
     runtime,
     server,
     sizes,
@@ -22,7 +23,7 @@ from boxwright.plan import (
 from boxwright.plan.cards import Cards
 from boxwright.plan.known import Known, ModelChoice
 from boxwright.plan.place import place
-from boxwright.plan.results import Plan, Refusal
+from boxwright.plan.results import MemoryPlan, Plan, Refusal
 from boxwright.plan.wanted import Wanted
 
 T = TypeVar("T")
@@ -69,13 +70,13 @@ def make(machine: Machine, catalog: Catalog, wanted: Wanted, known: Known) -> Pl
     distribution = checks.system(machine, catalog)
     if isinstance(distribution, Refusal):
         draft.refuse(distribution)
-        return draft.plan
     chosen = card_rules.select(machine, catalog, wanted)
     if isinstance(chosen, Refusal):
         draft.refuse(chosen)
         return draft.plan
     draft.warn(*chosen.warnings)
-    _system(draft, machine, distribution, catalog, wanted, chosen)
+    if not isinstance(distribution, Refusal):
+        _system(draft, machine, distribution, catalog, wanted, chosen)
     draft.take("tuning", tuning.decide(machine, wanted, len(chosen.used)))
     sized = _model(draft, machine, catalog, wanted, known, chosen, choice)
     seen = card_rules.seen_by(chosen, draft.plan.driver)
@@ -134,12 +135,14 @@ def _model(
     if unknown is not None or checks.sizes(wanted) is not None:
         return wanted
     shape = known.shape
-    wanted, placed = sizes.decide(wanted, shape, lambda wish: place(machine, wish, shape, chosen))
+    wanted, placed = sizes.decide(
+        wanted, shape, lambda wish: place(machine, catalog, wish, shape, chosen)
+    )
     if isinstance(placed, Refusal):
         draft.refuse(placed)
         return wanted
     draft.take("placement", placed.placement)
-    draft.take("memory", placed.memory)
+    draft.take("memory", _as_reported(placed.memory, machine))
     draft.refuse(checks.room(placed, shape, wanted, choice.quant))
     draft.refuse(checks.vram_free(chosen, placed.memory))
     if draft.plan.model is not None:
@@ -155,12 +158,20 @@ def _model(
             f"server_context is {wanted.server_context}, {choice.name} was trained with"
             f" {shape.context_train} tokens."
         )
+    draft.warn(*own_flags.uncounted(wanted.server_extra_args))
     if wanted.server_parallel > 1:
         draft.warn(
             f"{wanted.server_parallel} users share {wanted.server_context} tokens of context:"
             f" {wanted.server_context // wanted.server_parallel} each."
         )
     return wanted
+
+
+def _as_reported(made: MemoryPlan, machine: Machine) -> MemoryPlan:
+    """The devices in the order of the report's GPUs; everything else counts them as CUDA does."""
+    order = {gpu.pci: number for number, gpu in enumerate(machine.gpus)}
+    devices = sorted(made.devices, key=lambda device: order[device.pci])
+    return replace(made, devices=tuple(devices))
 
 
 def _server(draft: _Draft, catalog: Catalog, wanted: Wanted, known: Known, chosen: Cards) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from boxwright.catalog import Catalog
 from boxwright.machine import Machine
-from boxwright.plan import placement
+from boxwright.plan import placement, speed
 from boxwright.plan.cards import Cards
 from boxwright.plan.context import CACHE_TYPES, ContextSize, state_bytes
+from boxwright.plan.layout import Layout
 from boxwright.plan.measure import Measure
 from boxwright.plan.placement import Placed
 from boxwright.plan.results import Refusal
@@ -15,7 +17,9 @@ from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
 
-def place(machine: Machine, wanted: Wanted, shape: ModelShape, chosen: Cards) -> Placed | Refusal:
+def place(
+    machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape, chosen: Cards
+) -> Placed | Refusal:
     """The placement for wishes with sizes as numbers; whether it fits is its own `fits`.
 
     Layouts are searched by quick figures, and the one that is found is measured exactly.
@@ -33,10 +37,15 @@ def place(machine: Machine, wanted: Wanted, shape: ModelShape, chosen: Cards) ->
         for exact in (False, True)
     )
     state = state_bytes(shape, size)
-    found = placement.decide(shape, wanted, len(chosen.used), quick, state)
+
+    def rate(layout: Layout) -> float:
+        expected = speed.predict(machine, catalog, wanted, shape, layout, chosen.used)
+        return expected.decode_tok_s[1] if expected else 0.0
+
+    found = placement.decide(shape, wanted, len(chosen.used), quick, state, rate)
     if isinstance(found, Refusal):
         return found
     placed = replace(found, memory=exactly(found.layout))
     if placed.fits or not found.fits:
         return placed
-    return placement.decide(shape, wanted, len(chosen.used), exactly, state)
+    return placement.decide(shape, wanted, len(chosen.used), exactly, state, rate)

@@ -6,8 +6,9 @@ Explicit and complete, since llama.cpp's own `--fit` stops checking once any of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 
 from boxwright.plan import experts
 from boxwright.plan.balance import layers_per_device
@@ -18,6 +19,7 @@ from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
 MIB = 1024**2
+CLEARLY_FASTER = 1.05  # than a layout that leaves less to the host
 PLACEMENTS = ("auto", "gpu", "cpu-moe", "cpu")
 
 
@@ -36,15 +38,21 @@ class Placed:
 
 
 Split = tuple[float, ...]
+Rate = Callable[[Layout], float]
 
 
 def decide(
-    shape: ModelShape, wanted: Wanted, devices: int, measure: Measure, state: Sequence[int]
+    shape: ModelShape,
+    wanted: Wanted,
+    devices: int,
+    measure: Measure,
+    state: Sequence[int],
+    rate: Rate,
 ) -> Placed | Refusal:
     """The fastest layout that fits; if none does, the last one.
 
-    `measure` gives the memory of a layout, `state` the bytes of context that each layer keeps. A
-    refusal only for wishes that contradict each other.
+    `measure` gives the memory of a layout, `state` the bytes of context that each layer keeps,
+    `rate` the decode speed to expect. A refusal only for wishes that contradict each other.
     """
     wrong = _contradiction(shape, wanted, devices)
     if wrong is not None:
@@ -60,10 +68,25 @@ def decide(
         ]
         fitting = [one for one in tried if one.fits]
         if fitting:
-            return min(fitting, key=lambda one: experts.host_expert_bytes(one.layout, shape))
+            best = min(fitting, key=lambda one: experts.host_expert_bytes(one.layout, shape))
+            return _or_experts_on_host(best, shape, wanted, measure, rate)
         placed = tried[-1]
     assert placed is not None
     return placed
+
+
+def _or_experts_on_host(
+    best: Placed, shape: ModelShape, wanted: Wanted, measure: Measure, rate: Rate
+) -> Placed:
+    """The article's layout in its place where old cards would be slower than the host's memory."""
+    free = wanted.server_placement == "auto" and wanted.server_n_cpu_moe is None
+    if not (free and shape.experts and best.layout.devices):
+        return best
+    layout = replace(best.layout, experts_on_host=first_layers(len(shape.layers)))
+    if rate(layout) <= CLEARLY_FASTER * rate(best.layout):
+        return best
+    other = Placed(experts.words(layout, "all", shape), layout, measure(layout))
+    return other if other.fits else best
 
 
 def _place(
@@ -93,7 +116,7 @@ def _contradiction(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal |
             "server_placement is 'gpu', and no NVIDIA card may be used here",
             "set server_placement to auto or cpu",
         )
-    if split is not None and (len(split) != devices or min(split) < 0 or not any(split)):
+    if split is not None and not _shares_of(split, devices):
         return Refusal(
             f"server_tensor_split is {split}, needs {devices} shares, one for each card that is"
             " used",
@@ -109,13 +132,24 @@ def _contradiction(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal |
     return None
 
 
+def _shares_of(split: Sequence[float], devices: int) -> bool:
+    finite = all(isfinite(share) and share >= 0 for share in split)
+    return len(split) == devices and finite and any(split)
+
+
 def _wrong_n_cpu_moe(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | None:
     number, layers = wanted.server_n_cpu_moe or 0, len(shape.layers)
-    if not 0 <= number <= layers or not shape.experts:
+    if number < 0 or not shape.experts:
         return Refusal(
             f"server_n_cpu_moe is {number}, {wanted.model} has {layers} layers"
             f" ({shape.experts} experts in each)",
             "correct server_n_cpu_moe, or leave it unset",
+        )
+    if wanted.server_placement == "cpu-moe" and number < layers:
+        return Refusal(
+            f"server_n_cpu_moe is {number} of {layers} layers while server_placement is 'cpu-moe',"
+            " which means all of them",
+            "leave one of the two unset",
         )
     if wanted.server_placement in ("cpu", "gpu") or not devices:
         return Refusal(
@@ -135,7 +169,7 @@ def _candidates(
         yield Layout(0, 0), 0
         return
     if wanted.server_n_cpu_moe is not None:
-        yield Layout(devices, everything, first_layers(wanted.server_n_cpu_moe)), "all"
+        yield Layout(devices, everything, first_layers(min(wanted.server_n_cpu_moe, layers))), "all"
         return
     if wanted.server_placement in ("auto", "gpu"):
         yield Layout(devices, everything), "all"

@@ -182,7 +182,9 @@ def test_gpu_count_takes_the_first_cards_and_the_driver_still_serves_all() -> No
         ({"server_tensor_split": (1.0, 1.0, 1.0)}, "server_tensor_split"),
         ({"server_tensor_split": (0.0, 0.0)}, "server_tensor_split"),
         ({"server_tensor_split": (-1.0, 2.0)}, "server_tensor_split"),
-        ({"server_n_cpu_moe": 49}, "server_n_cpu_moe"),
+        ({"server_n_cpu_moe": 3, "server_placement": "cpu-moe"}, "server_n_cpu_moe"),
+        ({"server_tensor_split": (float("nan"), 1.0)}, "server_tensor_split"),
+        ({"server_tensor_split": (float("inf"), 1.0)}, "server_tensor_split"),
         ({"server_n_cpu_moe": -1}, "server_n_cpu_moe"),
         ({"server_n_cpu_moe": 3, "server_placement": "gpu"}, "server_n_cpu_moe"),
         ({"server_n_cpu_moe": 3, "server_placement": "cpu"}, "server_n_cpu_moe"),
@@ -287,3 +289,47 @@ def test_the_cure_of_too_little_ram_is_true(ram_mib: int) -> None:
         return
     add_gib = int(made.refusal.cure.split(" GiB of RAM")[0].split()[-1])
     assert planned(box(ram_mib + add_gib * 1024, 24576, 24576), minimax_m2()).refusal is None
+
+
+def test_more_layers_than_there_are_is_all_of_them_as_llama_cpp_takes_it() -> None:
+    made = planned("xeon", qwen35_122b(), server_n_cpu_moe=99)
+    every = planned("xeon", qwen35_122b(), server_placement="cpu-moe")
+    assert made.refusal is None and made.memory == every.memory
+    assert value_of(made, "--n-cpu-moe") == "99"
+
+
+def test_a_report_in_another_order_is_counted_as_cuda_counts() -> None:
+    cards = [
+        gpu("0000:82:00.0", AMPERE, vram_mib=12288),
+        gpu("0000:03:00.0", AMPERE, vram_mib=24576),
+    ]
+    made = planned(machine("xeon", gpus=cards), qwen35_122b())
+    assert made.memory is not None and made.placement is not None
+    assert [device.pci for device in made.memory.devices] == ["0000:82:00.0", "0000:03:00.0"]
+    small, large = made.memory.devices
+    assert small.need_mib <= 12288 < large.need_mib <= 24576
+    assert made.placement.tensor_split is not None
+    first, second = made.placement.tensor_split
+    assert first > second, "CUDA's first card is the one at 03, which is the larger"
+    one = planned(machine("xeon", gpus=cards), gpu_count=1)
+    assert one.memory is not None and one.server is not None
+    assert [device.pci for device in one.memory.devices] == ["0000:03:00.0"]
+    assert one.server.environment["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+def test_memory_is_told_where_only_the_system_is_not_supported() -> None:
+    made = planned(machine("xeon", os={"id": "arch", "version_id": ""}), qwen35_122b())
+    assert "arch" in refused(made)
+    assert made.memory is not None and made.driver is None
+
+
+def test_less_context_is_a_cure_only_where_context_is_what_lacks_room() -> None:
+    long = planned(box(128000, 12288), minimax_m2(), server_context=131072)
+    assert "lower server_context" in refused(long)
+    heavy = planned(box(64000, 24576), minimax_m2())
+    assert "lower server_context" not in refused(heavy)
+
+
+def test_what_a_driver_prints_that_is_no_capability_counts_as_nothing() -> None:
+    cards = [gpu("0000:01:00.0", PASCAL, vram_mib=16384, compute_cap="[N/A]")]
+    assert planned(machine("xeon", gpus=cards)).refusal is None

@@ -128,3 +128,14 @@ def test_an_argument_that_the_plan_decides_is_refused_with_its_option(
 def test_other_arguments_are_taken() -> None:
     made = planned("xeon", server_extra_args=("--reasoning-format", "none"))
     assert made.refusal is None and value_of(made, "--reasoning-format") == "none"
+
+
+@pytest.mark.parametrize("word", ["--mmproj", "--model-draft", "--rpc"])
+def test_an_argument_whose_memory_is_not_counted_is_told(word: str) -> None:
+    made = planned("xeon", server_extra_args=(word, "/srv/x.gguf"))
+    assert any(word in said and "does not count" in said for said in made.warnings)
+
+
+@pytest.mark.parametrize("word", ["--flash-attn", "--device", "-hf", "--no-kv-offload"])
+def test_what_would_change_the_layout_behind_the_plan_is_refused(word: str) -> None:
+    assert word in refused(planned("xeon", server_extra_args=(word, "off")))
