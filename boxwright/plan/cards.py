@@ -32,10 +32,9 @@ class UsedCard:
 
 @dataclass(frozen=True)
 class Cards:
-    """`driven` decide the driver; `used`, the first of them, get work. All by PCI
-    address, as CUDA counts them.
+    """`driven` decide the driver; `used`, the first of them, get work.
 
-    `visible` are those that CUDA may count: also ignored cards. Which of them it does is the
+    All are in the order of their PCI addresses, as CUDA is told to count them. `visible` are those that CUDA may count: also ignored cards. Which of them it does is the
     driver's to say (`seen_by`).
     """
 
