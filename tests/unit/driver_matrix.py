@@ -6,6 +6,7 @@ The answers are written from reference/nvidia.md (1, 2, 3.7 and 8), not read fro
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from boxwright import catalog
@@ -104,6 +105,12 @@ FORBIDDEN = [
         r"nvidia-driver:(open|latest).*", r"nvidia-headless(-server)?(-open)?", r".*\*.*",
     )
 ]  # fmt: skip
+
+
+@cache
+def forbidden(name: str) -> list[str]:
+    """The patterns of FORBIDDEN that a package's name is one of."""
+    return [rule.pattern for rule in FORBIDDEN if rule.fullmatch(name)]
 
 
 def accepts(device: int, branch: int, flavour: str) -> bool:

@@ -18,22 +18,20 @@ from boxwright.facts import Access, AccessState, Service, ServiceState
 from tests.unit.probing import PAIRS, run_script
 
 SERVER = """
-import ctypes, http.server, mmap, os, socket, sys
+import ctypes, mmap, socket, sys
 libc = ctypes.CDLL(None, use_errno=True)
 locked = mmap.mmap(-1, 2 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 start = ctypes.addressof(ctypes.c_char.from_buffer(locked))
 assert libc.mlock(ctypes.c_void_p(start), ctypes.c_size_t(2 << 20)) == 0
 shared = mmap.mmap(-1, 5 << 20)
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(503 if self.path == "/health" else 404)
-        self.end_headers()
-    def log_message(self, *words): pass
-class Server(http.server.HTTPServer):
-    address_family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
-server = Server((sys.argv[1], 0), Handler)
-print(server.server_port, flush=True)
-server.serve_forever()
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+server = socket.create_server((sys.argv[1], 0), family=family)
+print(server.getsockname()[1], flush=True)
+while True:
+    client, _ = server.accept()
+    status = b"503" if client.recv(4096).startswith(b"GET /health ") else b"404"
+    client.sendall(b"HTTP/1.1 " + status + b" No\\r\\nContent-Length: 0\\r\\n\\r\\n")
+    client.close()
 """
 
 SYSTEMCTL = """cat <<'END'
@@ -58,7 +56,7 @@ class Running:
 
 def listen(address: str) -> Iterator[Running]:
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, address],
+        [sys.executable, "-IS", "-c", SERVER, address],
         stdout=subprocess.PIPE,
         env={**os.environ, "BOXWRIGHT_CONFIG": "digest of the arguments"},
         text=True,

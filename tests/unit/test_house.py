@@ -6,7 +6,6 @@ import ast
 from functools import cache
 from pathlib import Path
 
-import pytest
 from pyinfra.api.arguments import all_global_arguments
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +22,11 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(parsed(path)))
+
+
 def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -35,7 +39,7 @@ def decorator_names(function: ast.FunctionDef) -> set[str]:
 def functions_with(path: Path, decorator: str) -> list[ast.FunctionDef]:
     return [
         node
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef) and decorator in decorator_names(node)
     ]
 
@@ -44,76 +48,112 @@ def operation_names(role: Path) -> set[str]:
     return {node.name for path in role.glob("*.py") for node in functions_with(path, "operation")}
 
 
-@pytest.mark.parametrize("path", DEPLOYS, ids=relative)
-def test_a_deploy_file_is_a_table_of_contents(path: Path) -> None:
+def test_a_deploy_file_is_a_table_of_contents() -> None:
     """A docstring, imports of roles, then one role call per line without arguments: no logic."""
+    assert DEPLOYS
+    assert [relative(path) for path in DEPLOYS if not is_table_of_contents(path)] == []
+
+
+def is_table_of_contents(path: Path) -> bool:
     first, *rest = parsed(path).body
-    assert isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
     calls = [node for node in rest if not isinstance(node, ast.ImportFrom)]
-    assert calls
-    for node in calls:
-        assert isinstance(node, ast.Expr) and isinstance(node.value, ast.Call), ast.dump(node)
-        assert isinstance(node.value.func, ast.Attribute)
-        assert not node.value.args and not node.value.keywords
-    assert len({node.lineno for node in calls}) == len(calls)
+    said = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    lines = {node.lineno for node in calls}
+    return bool(said and calls and len(lines) == len(calls) and all(map(is_plain_call, calls)))
 
 
-@pytest.mark.parametrize("path", DEPLOYS, ids=relative)
-def test_every_deploy_begins_with_preflight(path: Path) -> None:
-    calls = [node.value for node in parsed(path).body[1:] if isinstance(node, ast.Expr)]
-    assert isinstance(calls[0], ast.Call)
-    assert ast.unparse(calls[0].func) == "preflight.check"
+def is_plain_call(node: ast.stmt) -> bool:
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+        return False
+    call = node.value
+    return isinstance(call.func, ast.Attribute) and not call.args and not call.keywords
 
 
-@pytest.mark.parametrize("role", ROLES, ids=relative)
-def test_every_operation_call_of_a_role_has_a_name(role: Path) -> None:
+def test_every_deploy_begins_with_preflight() -> None:
+    begins = {
+        relative(path): [
+            ast.unparse(node.value.func)
+            for node in parsed(path).body[1:]
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        ][:1]
+        for path in DEPLOYS
+    }
+    wrong = {path for path, first in begins.items() if first != ["preflight.check"]}
+    assert wrong == set()
+
+
+def test_every_operation_call_of_a_role_has_a_name() -> None:
     """Without a name pyinfra prints the arguments, secrets included (pitfall 14)."""
-    known = operation_names(role)
-    assert known or role.name == "preflight"
-    calls = [
+    nameless = []
+    for role in ROLES:
+        known = operation_names(role)
+        assert known or role.name == "preflight"
+        ours = [node for node in calls_of_deploy(role) if name_called(node) in known]
+        assert ours, f"the deploy of {role.name} calls its operations"
+        nameless += [
+            f"{role.name}: {ast.unparse(node)}"
+            for node in ours
+            if "name" not in {keyword.arg for keyword in node.keywords}
+        ]
+    assert nameless == []
+
+
+def calls_of_deploy(role: Path) -> list[ast.Call]:
+    return [
         node
         for function in functions_with(role / "deploy.py", "deploy")
         for node in ast.walk(function)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute)
+        if isinstance(node, ast.Call)
     ]
-    ours = [
-        n for n in calls if (getattr(n.func, "id", None) or getattr(n.func, "attr", "")) in known
+
+
+def name_called(node: ast.Call) -> str | None:
+    return getattr(node.func, "id", None) or getattr(node.func, "attr", None)
+
+
+def test_a_role_has_the_four_files() -> None:
+    files = ("__init__.py", "deploy.py", "operations.py", "defaults.py")
+    missing = [
+        f"{relative(role)}/{name}"
+        for role in ROLES
+        for name in files
+        if not (role / name).is_file()
     ]
-    assert ours, "a role's deploy calls its operations"
-    for node in ours:
-        assert "name" in {keyword.arg for keyword in node.keywords}, ast.unparse(node)
+    assert ROLES and missing == []
 
 
-@pytest.mark.parametrize("role", ROLES, ids=relative)
-def test_a_role_has_the_four_files(role: Path) -> None:
-    for name in ("__init__.py", "deploy.py", "operations.py", "defaults.py"):
-        assert (role / name).is_file()
-
-
-@pytest.mark.parametrize("role", ROLES, ids=relative)
-def test_no_parameter_of_an_operation_shadows_a_global_argument_of_pyinfra(role: Path) -> None:
+def test_no_parameter_of_an_operation_shadows_a_global_argument_of_pyinfra() -> None:
     taken = {argument for argument, _ in all_global_arguments()} | {"name"}
-    for path in role.glob("*.py"):
-        for node in functions_with(path, "operation"):
-            names = {a.arg for a in (*node.args.args, *node.args.kwonlyargs)}
-            assert not names & taken, f"{relative(path)}: {node.name}"
+    shadowing = [
+        f"{relative(path)}: {node.name}"
+        for role in ROLES
+        for path in role.glob("*.py")
+        for node in functions_with(path, "operation")
+        if taken & {a.arg for a in (*node.args.args, *node.args.kwonlyargs)}
+    ]
+    assert shadowing == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_a_module_says_in_its_first_line_what_it_holds(path: Path) -> None:
-    said = ast.get_docstring(parsed(path))
-    assert said and said.split("\n")[0].rstrip().endswith((".", ":"))
+def test_a_module_says_in_its_first_line_what_it_holds() -> None:
+    silent = []
+    for path in SOURCES:
+        said = ast.get_docstring(parsed(path)) or ""
+        if not said.split("\n")[0].rstrip().endswith((".", ":")):
+            silent.append(relative(path))
+    assert silent == []
 
 
-@pytest.mark.parametrize("path", PRODUCT, ids=relative)
-def test_product_code_knows_no_lab(path: Path) -> None:
+def test_product_code_knows_no_lab() -> None:
     """What differs in the lab is data of its inventory, never a branch."""
-    names = {n.id for n in ast.walk(parsed(path)) if isinstance(n, ast.Name)}
-    names |= {n.attr for n in ast.walk(parsed(path)) if isinstance(n, ast.Attribute)}
-    text = path.read_text(encoding="utf-8").lower()
-    assert not {name for name in names if "lab" in name.lower().split("_")}
-    for word in ("boxwright_lab", "llvmpipe", "10.77.", "tests.lab"):
-        assert word not in text
+    words = ("boxwright_lab", "llvmpipe", "10.77.", "tests.lab")
+    knowing = []
+    for path in PRODUCT:
+        names = {n.id for n in nodes(path) if isinstance(n, ast.Name)}
+        names |= {n.attr for n in nodes(path) if isinstance(n, ast.Attribute)}
+        knowing += [f"{relative(path)}: {n}" for n in names if "lab" in n.lower().split("_")]
+        text = path.read_text(encoding="utf-8").lower()
+        knowing += [f"{relative(path)}: {word}" for word in words if word in text]
+    assert knowing == []
 
 
 def test_public_functions_of_the_product_have_docstrings() -> None:

@@ -15,7 +15,6 @@ from boxwright.plan.results import DriverPlan
 from tests.unit.driver_matrix import (
     BASE,
     CARDS,
-    FORBIDDEN,
     KEPT,
     KINDS,
     REPLACED,
@@ -25,6 +24,7 @@ from tests.unit.driver_matrix import (
     accepts,
     box,
     decided,
+    forbidden,
     states,
 )
 from tests.unit.plans import BLACKWELL, KEPLER, PASCAL
@@ -36,7 +36,7 @@ def check_plan(on: Machine, made: DriverPlan) -> None:
         assert accepts(int(card.id[5:], 16), int(made.branch), made.flavour)
     streams = [made.module_stream] if made.module_stream else []
     for name in (*made.packages, *streams):
-        assert not [rule.pattern for rule in FORBIDDEN if rule.fullmatch(name)], name
+        assert not forbidden(name), name
     assert made.pin_packages or made.source == "installed"
     by_name = bool(made.pin_packages) and all(made.branch in one for one in made.pin_packages)
     if made.build == "signed":

@@ -153,7 +153,7 @@ CARDS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     cards=CARDS,
     os=OSES,

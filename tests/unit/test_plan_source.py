@@ -283,7 +283,7 @@ def number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     os=st.sampled_from(ALL),
     ids=st.lists(st.sampled_from(sorted(CAPABILITIES)), max_size=3),
