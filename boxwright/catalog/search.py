@@ -24,7 +24,7 @@ def devices_named(catalog: Catalog, text: str) -> tuple[int, ...]:
         return ()
     known = [(device, _words(card.name)) for device, card in sorted(catalog.cards.items())]
     listed = [
-        (device, _words(marketing_name(one.name) or ""))
+        (device, _marketed(one.name))
         for device, one in sorted(catalog.listed.items())
         if one.display and device not in catalog.cards
     ]
@@ -40,6 +40,11 @@ def devices_named(catalog: Catalog, text: str) -> tuple[int, ...]:
 @lru_cache(maxsize=8192)
 def _words(text: str) -> Words:
     return tuple(word for word in re.findall(r"[a-z0-9]+", text.lower()) if word != "nvidia")
+
+
+@lru_cache(maxsize=8192)
+def _marketed(name: str) -> Words:
+    return _words(marketing_name(name) or "")
 
 
 def _whole(asked: Words, name: Words) -> bool:
