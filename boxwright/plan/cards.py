@@ -34,8 +34,9 @@ class UsedCard:
 class Cards:
     """`driven` decide the driver; `used`, the first of them, get work.
 
-    All are in the order of their PCI addresses, as CUDA is told to count them. `visible` are those that CUDA may count: also ignored cards. Which of them it does is the
-    driver's to say (`seen_by`).
+    All are in the order of their PCI addresses, as CUDA is told to count them. `visible` are those
+    that CUDA may count: also ignored cards. Which of them it does is the driver's to say
+    (`seen_by`).
     """
 
     driven: tuple[UsedCard, ...] = ()
