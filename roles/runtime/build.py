@@ -172,7 +172,7 @@ def collected(
     """The result in the stage: programs and libraries, and CUDA's runtime beside them."""
     binaries = f"{directory_of(runtime)}/out/bin"
     yield StringCommand(
-        "umask 022 && cp -a --no-preserve=ownership", QuoteString(f"{binaries}/."),
+        "umask 022 && cp -a --no-preserve=ownership,context", QuoteString(f"{binaries}/."),
         QuoteString(stage),
     )  # fmt: skip
     if source.toolkit is None:

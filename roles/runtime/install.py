@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Generator, Sequence
 
 from pyinfra.api import QuoteString, StringCommand
@@ -14,6 +15,8 @@ from roles.runtime.binary import build_of, flags_of
 from roles.runtime.releases import stamp_of
 
 SERVICE_USER = "llama"
+# with SELinux a file keeps the label of where it grew, and systemd may not start it
+RELABEL = "! command -v restorecon >/dev/null || restorecon -RF"
 
 
 def stage_of(runtime: RuntimePlan, directory: str) -> str:
@@ -42,6 +45,9 @@ def finished(
 ) -> Generator[PyinfraCommand, None, Refusal | None]:
     """Ask what lies in the stage, stamp it, give it its name; or why it is no such release."""
     stage = stage_of(runtime, directory)
+    unloadable = yield from _unloadable(runtime, stage)
+    if unloadable is not None:
+        return unloadable
     flags = yield from _asked_flags(runtime, stage)
     if isinstance(flags, Refusal):
         return flags
@@ -50,8 +56,28 @@ def finished(
     whole = QuoteString(f"{directory}/{runtime.release}")
     # a release that is there without the stamp it should have is no release: the new one takes over
     yield StringCommand("rm -rf --", whole, "&& sync -f", QuoteString(stage),
-                        "&& mv -T", QuoteString(stage), whole)  # fmt: skip
+                        "&& mv -T", QuoteString(stage), whole,
+                        "&& {", RELABEL, whole, "; }")  # fmt: skip
     return None
+
+
+def _unloadable(
+    runtime: RuntimePlan, stage: str
+) -> Generator[PyinfraCommand, None, Refusal | None]:
+    """Why a backend that was compiled, perhaps elsewhere, would not be loaded here.
+
+    llama-server opens its backends late and goes on without one that fails.
+    """
+    if runtime.source is None:
+        return None
+    ask = Ask(f"cd {shlex.quote(stage)} && ldd libggml-*.so 2>&1 | grep 'not found' | sort -u")
+    yield ask
+    if not ask.lines:
+        return None
+    return Refusal(
+        f"the backends of {runtime.release} do not load on this host: {ask.lines[0].strip()}",
+        "run again: it is compiled here then",
+    )
 
 
 def _asked_flags(

@@ -134,13 +134,14 @@ def test_a_build_goes_from_source_to_a_release_that_was_asked(
     order = [
         f"mkdir -p {BUILD}", "curl --config -", "tar --extract --gzip --no-same-owner",
         f"cat > {BUILD}/build.sh.part", "systemd-run", f"{BUILD} 10",
-        f"cp -a --no-preserve=ownership {BUILD}/out/bin/.", "--version", "--help",
+        f"cp -a --no-preserve=ownership,context {BUILD}/out/bin/.", "ldd libggml-*.so",
+        "--version", "--help",
         f"cat > {STAGE}/boxwright.json.part", f"mv -T {STAGE} {WHOLE}",
         "tar --create", f"collect {PACKED}",
     ]  # fmt: skip
     places = [next(i for i, text in enumerate(host.sent) if part in text) for part in order]
     assert places == sorted(places)
-    assert places[10] < host.sent.index(f"rm -rf -- {BUILD}") < places[11]
+    assert places[11] < host.sent.index(f"rm -rf -- {BUILD}") < places[12]
     assert f'url = "{URL}"' in "".join(host.stdin)
     assert "[3/9]" in "".join(host.logged)
     again = len(host.sent)
@@ -313,6 +314,18 @@ def test_a_damaged_pack_is_forgotten_and_the_host_compiles(make: Callable[..., R
     together(two)
     assert two.refusal is None and has_compiled(two) and has_release(two)
     assert (packs / f"{PACK}.tar.gz").read_bytes() == BYTES  # made anew
+
+
+def test_a_pack_whose_backends_do_not_load_here_is_compiled_here(
+    make: Callable[..., RoleHost],
+) -> None:
+    together(make("one"))
+    two = make("two")
+    lacks = iter([("libggml-cuda.so: version `GLIBCXX_3.4.33' not found",)])
+    two.answers["ldd libggml-*.so"] = lambda _: next(lacks, ())
+    together(two)
+    assert any("GLIBCXX_3.4.33" in said for said in two.logged)
+    assert has_compiled(two) and has_release(two)
 
 
 @pytest.mark.parametrize("broken", ["upload", "collect", "tar --create"])
