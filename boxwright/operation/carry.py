@@ -6,6 +6,7 @@ it, and an error is a sentence there, never an exception.
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 from pyinfra import logger
@@ -14,7 +15,8 @@ from pyinfra.api.command import FileDownloadCommand, FileUploadCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-TEMPORARY = "/var/tmp/boxwright-carried"  # /tmp may lie in RAM
+# /tmp may lie in RAM; a name that nobody on the host can know and take beforehand
+TEMPORARY = f"/var/tmp/boxwright-carried-{secrets.token_hex(8)}"
 
 
 class _Carry:
