@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import median
 
 from tests.integration.memory_cases import ARTICLE, grid, others, thin
-from tests.integration.memory_truth import EVERY, Answer, answers
+from tests.integration.memory_truth import Answer, answers
+from tests.shapes import EVERY
 
 
 def main(arguments: list[str]) -> None:

@@ -88,6 +88,14 @@ class ModelShape:
 
 def shape_from_json(document: dict[str, Any]) -> ModelShape:
     """The shape that `to_json` wrote; raises TypeError or KeyError on anything else."""
-    layers = tuple(LayerShape(**layer) for layer in document["layers"])
-    headers = tuple(document.get("header_bytes", ()))
-    return ModelShape(**{**document, "layers": layers, "header_bytes": headers})
+    parts = {
+        "layers": tuple(LayerShape(**layer) for layer in document["layers"]),
+        "header_bytes": tuple(document.get("header_bytes", ())),
+        "blocks": tuple(_dimensions(block) for block in document.get("blocks", ())),
+        "tensors": _dimensions(document.get("tensors", {})),
+    }
+    return ModelShape(**{**document, **parts})
+
+
+def _dimensions(document: dict[str, Any]) -> Dimensions:
+    return {name: tuple(sizes) for name, sizes in document.items()}

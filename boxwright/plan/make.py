@@ -12,6 +12,7 @@ from boxwright.plan import (
     checks,
     driver,
     driver_installed,
+    graph,
     model,
     own_flags,
     runtime,
@@ -143,6 +144,7 @@ def _model(
         return wanted
     draft.take("placement", placed.placement)
     draft.take("memory", _as_reported(placed.memory, machine))
+    draft.warn(*filter(None, [graph.doubt(shape)]))
     draft.refuse(checks.room(placed, shape, wanted, choice.quant))
     draft.refuse(checks.vram_free(chosen, placed.memory))
     if draft.plan.model is not None:

@@ -14,11 +14,9 @@ from boxwright.gguf import read_shape
 from boxwright.shapes import ModelShape
 from tests.integration.fit_params import Row, Tool, tool
 from tests.integration.memory_cases import Case, excess_mib
-from tests.integration.model_shapes import MODELS
-from tests.integration.model_shapes_more import MORE
+from tests.shapes import EVERY
 from tests.unit.gguf_files import write
 
-EVERY = {**MODELS, **MORE}
 GPUS = 3
 
 

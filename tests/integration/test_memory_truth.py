@@ -9,7 +9,8 @@ from statistics import median
 import pytest
 
 from tests.integration.memory_cases import ARTICLE, Case, grid, others, thin
-from tests.integration.memory_truth import EVERY, Answer, answers
+from tests.integration.memory_truth import Answer, answers
+from tests.shapes import EVERY
 
 
 def check(found: Sequence[Answer]) -> None:

@@ -86,18 +86,41 @@ def layers(
 
 
 def tiny() -> ModelShape:
-    """A dense model of 1 GiB that fits anywhere."""
+    """A dense model of 1 GiB that fits anywhere: 8 heads of 128, 4 of them cached."""
+    hidden, kv, middle, vocabulary = 1024, 512, 18176, 32000
+    block = {
+        "attn_norm.weight": (hidden,),
+        "attn_q.weight": (hidden, hidden),
+        "attn_k.weight": (hidden, kv),
+        "attn_v.weight": (hidden, kv),
+        "attn_output.weight": (hidden, hidden),
+        "ffn_norm.weight": (hidden,),
+        "ffn_gate.weight": (hidden, middle),
+        "ffn_up.weight": (hidden, middle),
+        "ffn_down.weight": (middle, hidden),
+    }
     return ModelShape(
         architecture="llama",
         layers=layers(16, dense=60, kv=512),
         embedding_bytes=32 * MIB,
         output_bytes=32 * MIB,
         other_bytes=0,
-        hidden_size=1024,
-        vocabulary=32000,
+        hidden_size=hidden,
+        vocabulary=vocabulary,
         context_train=131072,
         file_bytes=1024 * MIB,
         parameters=1_000_000_000,
+        metadata={
+            "llama.block_count": 16,
+            "llama.attention.head_count": 8,
+            "llama.attention.head_count_kv": 4,
+        },
+        blocks=(block,),
+        tensors={
+            "token_embd.weight": (hidden, vocabulary),
+            "output_norm.weight": (hidden,),
+            "output.weight": (hidden, vocabulary),
+        },
     )
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from boxwright import catalog, plan
 from boxwright.machine import machine_from_json
 from boxwright.plan import Known, Plan, Wanted
+from tests.shapes.read import shape_of
 from tests.unit.plans import (
     AMD,
     BLACKWELL,
@@ -97,7 +98,7 @@ def test_after_the_reboot_the_plan_is_the_same_but_for_the_driver() -> None:
 
 
 def test_the_json_has_the_shape_of_the_design() -> None:
-    made = planned("xeon", qwen35_122b(), server_placement="cpu-moe")
+    made = planned("xeon", shape_of("qwen3.5-122b-a10b"), server_placement="cpu-moe")
     document = json.loads(json.dumps(plan.as_json(made)))
     assert set(document) == {item.name for item in fields(Plan)}
     assert document["refusal"] is None and document["warnings"] == []

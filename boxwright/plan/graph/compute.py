@@ -7,11 +7,12 @@ from functools import lru_cache
 
 from boxwright.plan.context import CACHE_TYPES, ContextSize
 from boxwright.plan.graph.allocate import peak_bytes
+from boxwright.plan.graph.block import Batch, Block, Dims
 from boxwright.plan.graph.model import build
-from boxwright.plan.graph.net import Batch, Block, Dims, Net
+from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.prepare import Prepared, in_order, placed, prepared
 from boxwright.plan.graph.split import plan
-from boxwright.plan.graph.style import Style
+from boxwright.plan.graph.style import KNOWN, Style
 from boxwright.plan.graph.tensors import Kind
 from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import ModelShape
@@ -50,6 +51,21 @@ def compute_bytes(
     except LookupError:
         pass
     return _computed(prepared(shape, usual=True), layout, size, exact)
+
+
+def doubt(shape: ModelShape) -> str | None:
+    """Why compute buffers may be off, as a sentence; None where they are as llama.cpp's."""
+    if not shape.blocks:
+        return (
+            "The dimensions of this model's tensors are not known: compute buffers are those of"
+            " a usual transformer of its size."
+        )
+    if shape.architecture not in KNOWN:
+        return (
+            f"The architecture {shape.architecture!r} is not known: compute buffers are those of"
+            " a usual transformer with its tensors."
+        )
+    return None
 
 
 def _computed(model: Prepared, layout: Layout, size: ContextSize, exact: bool) -> dict[int, int]:

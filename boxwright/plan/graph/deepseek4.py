@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from boxwright.plan.graph import compressed, hyper, ops
+from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.compressed import Compression
 from boxwright.plan.graph.experts import Routing, mixture
-from boxwright.plan.graph.net import Block, Net
+from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.tensors import I32, Graph, Tensor, shape
 
 

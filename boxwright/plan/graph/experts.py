@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from boxwright.plan.graph import ops
-from boxwright.plan.graph.net import Block, Net
+from boxwright.plan.graph.block import Block
+from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.tensors import Tensor
 
 

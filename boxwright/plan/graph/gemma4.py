@@ -6,8 +6,9 @@ Source: src/models/gemma4.cpp, b11549.
 from __future__ import annotations
 
 from boxwright.plan.graph import ops
+from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.experts import Routing, mixture
-from boxwright.plan.graph.net import Block, Net
+from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.tensors import I32, Tensor, shape
 
 TABLE = "per_layer_token_embd.weight"

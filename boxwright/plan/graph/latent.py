@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from boxwright.plan.graph import ops
+from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.indexer import Indexer, picked, unmasked
-from boxwright.plan.graph.net import Block, Net
+from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.tensors import Tensor
 
 

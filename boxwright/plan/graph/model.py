@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from boxwright.plan.graph import deepseek4, gemma4, latent, ops, recurrent
+from boxwright.plan.graph.attention import attention
+from boxwright.plan.graph.block import Block, MissingTensor
 from boxwright.plan.graph.experts import mixture
-from boxwright.plan.graph.net import Block, MissingTensor, Net
+from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.style import Style
 from boxwright.plan.graph.tensors import F32, I32, I64, Graph, Tensor, shape
 
@@ -110,7 +112,7 @@ def _layer_of_both(net: Net, block: Block, style: Style, x: Tensor, last: bool) 
     """Attention and a recurrence beside each other (Falcon-H1)."""
     if style.recurrence is None:
         raise MissingTensor("ssm")
-    attended = _attention(net, block, style, net.norm(x, block, "attn_norm"))
+    attended = attention(net, block, style, net.norm(x, block, "attn_norm"))
     mixed = recurrent.mamba2(net, block, net.norm(x, block, "attn_norm"), style.recurrence)
     inside = ops.over(ops.over(attended, mixed), x)
     if last:
@@ -136,88 +138,8 @@ def _sequence(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
             raise MissingTensor("attn_kv_a_mqa")
         return latent.attention(net, block, x, style.latent)
     if block.has("attn_output.weight"):
-        return _attention(net, block, style, x)
+        return attention(net, block, style, x)
     return _feed_forward(net, block, style, x)
-
-
-def _attention(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
-    q, k, v = _projected(net, block, style, x)
-    gate = None
-    tokens = net.batch.tokens
-    if style.gated_query:
-        both = ops.reshape(q, 2 * block.head_k, block.heads, tokens)
-        q = ops.view(both, (block.head_k, block.heads, tokens, 1), both.nb)
-        gate = ops.view(both, (block.head_k, block.heads, tokens, 1), both.nb)
-    if block.has("attn_q_norm.weight"):
-        q = net.norm(q, block, "attn_q_norm", style.centred)
-    if k is not None and block.has("attn_k_norm.weight"):
-        k = net.norm(k, block, "attn_k_norm", style.centred)
-    if style.flat_norms:
-        q = ops.reshape(q, block.head_k, block.heads, tokens)
-        k = ops.reshape(k, block.head_k, block.heads_kv, tokens) if k is not None else None
-    if v is not None:
-        v = ops.reshape(v, block.head_v, block.heads_kv, tokens)
-        v = ops.over(v) if style.normed_values else v
-    if block.ropes:
-        factors = _rope_factors(net, block)
-        q = ops.rope(q, net.positions(), *factors)
-        k = ops.rope(k, net.positions(), *factors) if k is not None else None
-    if style.scales_query(block):
-        q = ops.over(q)
-    if block.has("attn_gate.weight"):
-        return _gated_heads(net, block, x, net.attention(block, q, k, v, project=False))
-    if gate is None:
-        return net.attention(block, q, k, v, sinks=net.weight(block, "attn_sinks.weight"))
-    flat = block.head_k * block.heads
-    if style.gate_first:
-        gate = ops.cont(gate, flat, tokens)
-    made = net.attention(block, q, k, v, project=False)
-    if not style.gate_first:
-        gate = ops.cont(gate, flat, tokens)
-    made = ops.over(made, ops.over(gate))
-    return net.linear(made, block, "attn_output")
-
-
-def _rope_factors(net: Net, block: Block) -> list[Tensor]:
-    """Frequencies of long contexts; where attention slides there are none (`get_rope_factors`)."""
-    if block.window is not None:
-        return []
-    found = net.beside(block, "rope_freqs.weight", "rope_factors_long.weight")
-    return [] if found is None else [found]
-
-
-def _gated_heads(net: Net, block: Block, x: Tensor, made: Tensor) -> Tensor:
-    """Each head's result times a gate of its own (Step 3.5)."""
-    gate = ops.over(net.linear(x, block, "attn_gate"))
-    apart = ops.reshape(made, block.head_v, block.heads, x.ne[1])
-    gated = ops.over(apart, ops.reshape(gate, 1, block.heads, x.ne[1]))
-    return net.linear(ops.reshape(gated, *made.ne[:2]), block, "attn_output")
-
-
-def _projected(
-    net: Net, block: Block, style: Style, x: Tensor
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """`build_qkv`: three projections, or one that is looked at in three parts."""
-    tokens = net.batch.tokens
-    sizes = ((block.head_k, block.heads), (block.head_k, block.heads_kv),
-             (block.head_v, block.heads_kv))  # fmt: skip
-    if block.has("attn_qkv.weight"):
-        joined = net.linear(x, block, "attn_qkv")
-        if style.flat_norms or style.gated_query:
-            q, k, v = (ops.cont(ops.part(joined, a * b, tokens)) for a, b in sizes)
-        else:
-            q, k, v = (ops.heads_of(joined, a, b, tokens) for a, b in sizes)
-        return q, k, v
-    q = net.linear(x, block, "attn_q")
-    key = net.linear(x, block, "attn_k") if block.keeps else None
-    value = key
-    if block.keeps and block.has("attn_v.weight"):
-        value = net.linear(x, block, "attn_v")
-    if not style.flat_norms and not style.gated_query:
-        q = ops.reshape(q, block.head_k, block.heads, tokens)
-    if key is not None and not style.flat_norms:
-        key = ops.reshape(key, block.head_k, block.heads_kv, tokens)
-    return q, key, value
 
 
 def _feed_forward(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from boxwright.plan.graph.block import Block, Dims
 from boxwright.plan.graph.guess import guessed
 from boxwright.plan.graph.metadata import Metadata
-from boxwright.plan.graph.net import Block, Dims
 from boxwright.plan.graph.style import Style, style_of
 from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import ModelShape

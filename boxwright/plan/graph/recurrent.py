@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from boxwright.plan.graph import ops
-from boxwright.plan.graph.net import Block, Net
+from boxwright.plan.graph.block import Block
+from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.tensors import I32, Tensor, shape
 
 

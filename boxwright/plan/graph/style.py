@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.compressed import Compression
 from boxwright.plan.graph.experts import Routing
 from boxwright.plan.graph.indexer import Indexer
 from boxwright.plan.graph.latent import Latent
 from boxwright.plan.graph.metadata import Metadata
-from boxwright.plan.graph.net import Block
 from boxwright.plan.graph.recurrent import Recurrence
 
 # norms that subtract the mean (LLM_NORM) take memory of their own

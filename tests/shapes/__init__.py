@@ -1,0 +1,17 @@
+"""Models' real shapes, from their public configurations, by name."""
+
+from collections.abc import Callable
+
+from tests.shapes import dense, gemma, hybrid, latent, llama, qwen, sliding, sparse
+from tests.shapes.parts import Model
+
+EVERY: dict[str, Callable[[], Model]] = {
+    **qwen.MODELS,
+    **llama.MODELS,
+    **gemma.MODELS,
+    **latent.MODELS,
+    **hybrid.MODELS,
+    **sparse.MODELS,
+    **sliding.MODELS,
+    **dense.MODELS,
+}

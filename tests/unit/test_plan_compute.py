@@ -1,0 +1,194 @@
+"""Compute buffers against figures of `llama-fit-params` of b11669, recorded on sparse files.
+
+tests/integration/test_memory_truth.py asks the tool itself; here is a sample that needs no tool.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from boxwright.plan.context import CACHE_TYPES, ContextSize
+from boxwright.plan.graph import compute_bytes, doubt, ops
+from boxwright.plan.graph.allocate import peak_bytes
+from boxwright.plan.graph.split import plan
+from boxwright.plan.graph.tensors import Graph, Tensor, shape
+from boxwright.plan.layout import HOST, Layout, all_layers, first_layers
+from boxwright.shapes import shape_from_json
+from tests.integration.memory_cases import Case
+from tests.shapes.read import shape_of
+from tests.unit.plans import planned, tiny
+
+MIB = 1024**2
+PRINTED = [
+    (
+        Case("qwen3.5-122b-a10b", 2, 131072, "q8_0", 2048, "half"),
+        [(3795, 894, 920), (32876, 886, 1988), (31876, 0, 946)],
+    ),
+    (
+        Case("gpt-oss-20b", 1, 32768, "f16", 512, "some"),
+        [(7713, 786, 416), (3822, 0, 111)],
+    ),
+    (
+        Case("gemma-3-27b", 2, 65536, "q8_0", 1024, "none", split=(3, 1)),
+        [(20085, 2516, 1127), (7286, 646, 1741), (1428, 0, 738)],
+    ),
+    (
+        Case("deepseek-v2-lite", 2, 16384, "f16", 512, "all"),
+        [(498, 252, 96), (755, 234, 328), (14926, 0, 73)],
+    ),
+    (
+        Case("granite-4-h-small", 1, 32768, "q8_0", 2048, "none", parallel=4),
+        [(19714, 861, 944), (416, 0, 160)],
+    ),
+    (Case("qwen3-30b", 0, 8192, "f16", 512, "none"), [(17149, 768, 324)]),
+    (Case("deepseek-v4-flash"), [(7102, 142, 324), (140888, 0, 108)]),
+    (
+        Case("command-r7b", 1, 32768, "f16", 512, "none", layers=10),
+        [(3051, 492, 508), (6145, 964, 168)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("case", "printed"), PRINTED, ids=lambda one: getattr(one, "model", ""))
+def test_what_the_tool_prints(case: Case, printed: list[tuple[int, int, int]]) -> None:
+    """It rounds down, the planner up."""
+    found = case.planned(shape_of(case.model))
+    for own, theirs in zip(found, printed, strict=True):
+        assert all(0 <= a - b <= 1 for a, b in zip(own, theirs, strict=True)), (found, printed)
+
+
+def test_a_stamp_gives_the_same_figures() -> None:
+    found = shape_of("gpt-oss-20b")
+    case = Case("gpt-oss-20b", 2, ubatch=2048, experts="half")
+    kept = shape_from_json(json.loads(json.dumps(found.to_json())))
+    assert case.planned(kept) == case.planned(found)
+
+
+@pytest.mark.parametrize("name", ["qwen3-30b", "minimax-m2.7", "smollm3-3b"])
+def test_a_model_whose_tensors_are_not_known_is_estimated(name: str) -> None:
+    """A stamp of an older version tells sizes only. The estimate is no exact figure."""
+    exact = shape_of(name)
+    layout, size = (
+        Layout(1, all_layers(exact), first_layers(99)),
+        ContextSize(32768, "q8_0", 2048, 1),
+    )
+    old = replace(exact, blocks=(), tensors={})
+    known, guessed = (compute_bytes(one, layout, size)[0] for one in (exact, old))
+    assert guessed == pytest.approx(known, rel=0.25)
+    assert re.search("dimensions of this model's tensors are not known", doubt(old) or "")
+
+
+def test_an_unknown_architecture_is_built_of_its_tensors_with_a_warning() -> None:
+    known = shape_of("qwen3-30b")
+    other = replace(
+        known,
+        architecture="newest",
+        metadata={key.replace("qwen3moe", "newest"): v for key, v in known.metadata.items()},
+    )
+    layout, size = (
+        Layout(1, all_layers(known), first_layers(99)),
+        ContextSize(32768, "q8_0", 2048, 1),
+    )
+    assert compute_bytes(other, layout, size) == compute_bytes(known, layout, size)
+    made = planned("pro6000", other, server_context=32768)
+    assert any("architecture 'newest' is not known" in one for one in made.warnings)
+    assert not any("not known" in one for one in planned("pro6000", known).warnings)
+
+
+@pytest.mark.parametrize("name", ["qwen3.5-35b-a3b", "deepseek-v2-lite", "gemma-4-26b"])
+def test_tensors_that_are_missing_are_no_error(name: str) -> None:
+    """A header may be anything: what cannot be built is taken for a usual transformer."""
+    found = shape_of(name)
+    layout, size = Layout(1, all_layers(found)), ContextSize(8192, "f16", 512, 1)
+    for keep in ("attn", "ffn", "ssm", "nothing"):
+        some = tuple({n: d for n, d in one.items() if keep in n} for one in found.blocks)
+        made = compute_bytes(replace(found, blocks=some), layout, size)
+        assert set(made) == {0, HOST} and min(made.values()) > 0
+
+
+NAMES = ["qwen3.5-35b-a3b", "gpt-oss-20b", "deepseek-v2-lite", "lfm2-8b-a1b"]
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.sampled_from(NAMES),
+    st.sampled_from(sorted(CACHE_TYPES)),
+    st.integers(1, 2),
+    st.sampled_from(["none", "half", "some", "all"]),
+    st.integers(0, 6),
+    st.integers(0, 3),
+)
+def test_more_context_or_a_larger_batch_never_needs_less(
+    name: str, kind: str, gpus: int, experts: str, context: int, ubatch: int
+) -> None:
+    """Of all that a device holds. Compute buffers alone may shrink a little (DeepSeek-V4's by
+    2 MiB from 16k to 32k tokens, in the tool too): what is free between tensors lies elsewhere."""
+    case = Case(name, gpus, 4096 << context, kind, 256 << ubatch, experts)
+    model = shape_of(name)
+    found = [sum(row) for row in case.planned(model)]
+    for more in (replace(case, context=8192 << context), replace(case, ubatch=512 << ubatch)):
+        then = [sum(row) for row in more.planned(model)]
+        assert all(new >= old for new, old in zip(then, found, strict=True)), more
+
+
+def test_quick_figures_are_near_the_exact_ones() -> None:
+    """A search rests on them; its answer is measured exactly."""
+    for name in NAMES:
+        model = shape_of(name)
+        layout = Layout(2, all_layers(model), frozenset(range(0, len(model.layers), 2)))
+        size = ContextSize(32768, "q8_0", 1024, 1)
+        exact, quick = (compute_bytes(model, layout, size, exact=how) for how in (True, False))
+        assert all(abs(exact[n] - quick[n]) < 64 * MIB + 0.25 * exact[n] for n in exact), name
+
+
+def chain(*homes: int) -> Graph:
+    """A row of products, each with a weight on one of the backends; rows of 1 MiB."""
+    graph = Graph()
+    x = Tensor(shape(512, 512))
+    x.input = True
+    for home in homes:
+        weight = Tensor(shape(512, 512))
+        weight.weight, weight.home = True, home
+        x = ops.over(ops.multiply(weight, x))
+    graph.expand(x)
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("homes", "mib"),
+    [
+        ((0,), [2, 1]),  # a copy of the input, and the product, which the activation overwrites
+        ((0, 0, 0), [2, 1]),
+        ((0, 1), [2, 2]),  # the input is given back before the host computes
+        ((1, 1), [0, 2]),
+    ],
+)
+def test_what_is_given_back_is_taken_again(homes: tuple[int, ...], mib: list[int]) -> None:
+    peaks = peak_bytes(plan(chain(*homes), 1, pipelined=False), 2)
+    assert [peak / MIB for peak in peaks] == mib
+
+
+def test_batches_under_way_have_inputs_of_their_own() -> None:
+    """GGML_SCHED_MAX_COPIES: four of the input, on the host and on the GPU, beside the product."""
+    peaks = peak_bytes(plan(chain(0), 1, pipelined=True), 2)
+    assert [peak / MIB for peak in peaks] == [4 + 1, 4]
+
+
+def test_layers_that_only_draft_count_when_layers_are_spread() -> None:
+    """GLM-4.5-Air: 46 layers and a drafting one, so 48 with the output: 24 to each device."""
+    model = shape_of("glm-4.5-air")
+    assert (len(model.layers), model.spread_layers, all_layers(model)) == (46, 47, 48)
+    assert Layout(2, 48).places(model.spread_layers).count(0) == 24
+
+
+def test_tokens_of_all_sizes_grow_with_the_batch() -> None:
+    sizes = [ContextSize(32768, "f16", ubatch, 1) for ubatch in (128, 256, 512, 1024, 2048)]
+    made = [compute_bytes(tiny(), Layout(1, 17), size)[0] for size in sizes]
+    assert all(a < b for a, b in pairwise(made))
