@@ -11,17 +11,24 @@ from boxwright.catalog.types import STRICT
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Interval = tuple[float, float, float]
+FABRIC_CORES = 8  # of one die (AMD's core complex)
 
 
 @dataclass(frozen=True, config=STRICT)
 class ProcessorMemory:
-    """Processors whose name has `pattern`: memory channels per socket, usual modules, TDP."""
+    """Processors whose name has `pattern`: memory channels per socket, usual modules, TDP.
+
+    `link_gb_s`: one direction between two sockets. `fabric_gb_s`: what FABRIC_CORES of it take in
+    at most, where their way to the memory is narrower than fast modules.
+    """
 
     pattern: str
     channels: int
     speed_mts: int
     memory: str
     tdp_w: int
+    link_gb_s: float | None = None
+    fabric_gb_s: float | None = None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -70,9 +77,12 @@ class SpeedConstants:
 
     processors: tuple[ProcessorMemory, ...]
     host: tuple[HostMemoryRow, ...]
-    many_sockets: float
+    link_share: Share
     weight_bits: float
     host_layer_us: float
+    layer_barriers: int
+    experts_barriers: int
+    barrier_us_per_core: float
     crossing_us: float
     host_routing: Share
     gpus: dict[str, GpuRow]

@@ -12,13 +12,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from boxwright.catalog import GpuRow, HostMemoryRow, SpeedConstants
+from boxwright.catalog import GpuRow, HostMemoryRow, ProcessorMemory, SpeedConstants
+from boxwright.catalog.speed import FABRIC_CORES
 from boxwright.machine import Machine
 from boxwright.plan.bandwidth import HostBandwidth, host_bandwidth
 from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import LayerShape, ModelShape
 
 GIGA = 1e9
+UNKNOWN_SOCKET_LINK_GB_S = 18.0  # the slowest of the catalogue
 HOST_MEMORY = "host memory bandwidth"
 HOST_CORES = "processor cores"
 GPU_MEMORY = "GPU memory bandwidth"
@@ -37,12 +39,12 @@ class GpuSpeed:
 class HostSpeed:
     """GB/s at which the processor takes in weights, what limits it, and whether modules are known.
 
-    `theoretical_gb_s` is of all channels together; `sockets` are those with cores.
+    `theoretical_gb_s` is of all channels together; `barrier_us` one wait of all cores for another.
     """
 
     gb_s: float
     theoretical_gb_s: float
-    sockets: int
+    barrier_us: float
     modules_known: bool
     bound_by: str = HOST_MEMORY
 
@@ -50,19 +52,37 @@ class HostSpeed:
 def host_speed(machine: Machine, constants: SpeedConstants) -> HostSpeed:
     """What the memory and the cores of a machine allow; the lesser of both counts."""
     found = host_bandwidth(machine, constants)
-    row = _memory_row(machine, constants, found)
-    sockets = max(machine.cpu.sockets, 1)
-    share = row.share if sockets == 1 else constants.many_sockets
-    memory_gb_s = found.total_gb_s * share
-    cores_gb_s = max(machine.cpu.cores, 1) * row.core_gb_s
+    family = next(one for one in constants.processors if re.search(one.pattern, machine.cpu.model))
+    row = _memory_row(machine, constants, found, family)
+    sockets, cores = max(machine.cpu.sockets, 1), max(machine.cpu.cores, 1)
+    memory_gb_s = _memory_gb_s(constants, family, found.total_gb_s * row.share, sockets)
+    if family.fabric_gb_s is not None:
+        dies = -(-cores // FABRIC_CORES)
+        memory_gb_s = min(memory_gb_s, dies * family.fabric_gb_s)
+    cores_gb_s = cores * row.core_gb_s
     bound = HOST_MEMORY if memory_gb_s <= cores_gb_s else HOST_CORES
     speed = max(min(memory_gb_s, cores_gb_s), 0.1)
-    return HostSpeed(speed, found.total_gb_s, sockets, found.modules_known, bound)
+    barrier_us = constants.barrier_us_per_core * cores * sockets
+    return HostSpeed(speed, found.total_gb_s, barrier_us, found.modules_known, bound)
 
 
-def _memory_row(machine: Machine, constants: SpeedConstants, found: HostBandwidth) -> HostMemoryRow:
+def _memory_gb_s(
+    constants: SpeedConstants, family: ProcessorMemory, all_gb_s: float, sockets: int
+) -> float:
+    """What one socket's channels give; with several, to all of them, the others over their link.
+
+    Every socket reads its part of a tensor at the same time, so the slowest decides.
+    """
+    if sockets == 1:
+        return all_gb_s
+    link_gb_s = (family.link_gb_s or UNKNOWN_SOCKET_LINK_GB_S) * constants.link_share
+    return min(all_gb_s / sockets, sockets * link_gb_s)
+
+
+def _memory_row(
+    machine: Machine, constants: SpeedConstants, found: HostBandwidth, family: ProcessorMemory
+) -> HostMemoryRow:
     """The row of the memory's generation: as the modules tell, else as the processor's has it."""
-    family = next(one for one in constants.processors if re.search(one.pattern, machine.cpu.model))
     told = {dimm.type for dimm in machine.memory.dimms if dimm.type} & {
         row.memory for row in constants.host
     }
@@ -119,7 +139,7 @@ def _launches_us(
     shape: ModelShape,
     layout: Layout,
 ) -> float:
-    """What layers cost beside their weights; more sockets make every start of threads slower."""
+    """What layers cost beside their weights."""
     total, count, before = 0.0, shape.spread_layers, None
     for number, layer in enumerate(shape.layers):
         device = layout.device_of(number, count)
@@ -128,14 +148,19 @@ def _launches_us(
             total += constants.crossing_us
         before = device
         if device == HOST:
-            total += constants.host_layer_us * host.sockets
+            total += constants.host_layer_us + constants.layer_barriers * host.barrier_us
         else:
             total += _layer_us(gpus[device].row, layer)
         if device != HOST and layer.expert_bytes:
             routing = constants.host_routing if experts == HOST else 1.0
             total += gpus[device].row.experts_us * routing
-            total += constants.crossing_us * host.sockets if experts == HOST else 0
+            total += _crossing_us(constants, host) if experts == HOST else 0
     return total
+
+
+def _crossing_us(constants: SpeedConstants, host: HostSpeed) -> float:
+    """To the processor and back, and its threads' waits for each other between."""
+    return constants.crossing_us + constants.experts_barriers * host.barrier_us
 
 
 def _layer_us(row: GpuRow, layer: LayerShape) -> float:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxwright import plan
+from boxwright import catalog, plan
 from boxwright.machine import Machine
 from boxwright.plan.known import Measured
 from boxwright.plan.results import Speed
+from boxwright.plan.speed_decode import host_speed
+from boxwright.shapes import ModelShape
 from tests.unit.plans import (
     deepseek_v4_flash,
     gpu,
@@ -30,15 +33,58 @@ def speed_of(on: Machine | str, shape: Any = None, **wishes: Any) -> Speed:
     return made.speed
 
 
+def estimated(name: str, quant: str) -> ModelShape:
+    row = catalog.load().models[name]
+    shape = plan.estimated_shape(row, row.quants[quant])
+    assert shape is not None
+    return shape
+
+
+def usual_q4_k_m(down_q6_k: int) -> ModelShape:
+    """Qwen3.5-122B with attention in Q4_K and `down_q6_k` of its layers' down experts in Q6_K.
+
+    llama.cpp's Q4_K_M gives the first and last eighth of the layers and every third between more
+    bits: 24 of 48, 74 GB. Blocks of 256 weights: 144 bytes of Q4_K, 210 of Q6_K; Q8_0 has 272.
+    """
+    like, weights = qwen35_122b(), 3072 * 1024 * 256
+    kinds = [
+        replace(
+            layer,
+            dense_bytes=layer.dense_bytes * 144 // 272,
+            expert_bytes=weights // 256 * (2 * 144 + (210 if number < down_q6_k else 144)),
+        )
+        for number, layer in enumerate(like.layers)
+    ]
+    embedding, output = (3072 * 248320 // 256 * size for size in (144, 210))
+    layers_bytes = sum(layer.dense_bytes + layer.expert_bytes for layer in kinds)
+    return replace(
+        like,
+        layers=tuple(kinds),
+        embedding_bytes=embedding,
+        output_bytes=output,
+        file_bytes=layers_bytes + embedding + output,
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "measured"),
     [
         ("xeon", qwen35_122b(), (10, 10)),
+        ("xeon", estimated("qwen3.5-122b-a10b", "Q4_K_M"), (10, 10)),
+        ("xeon", usual_q4_k_m(24), (10, 10)),
+        ("xeon", usual_q4_k_m(0), (10, 10)),
         ("ryzen", qwen35_122b(), (22.8, 22.8)),
+        ("ryzen", estimated("qwen3.5-122b-a10b", "Q4_K_M"), (22.8, 22.8)),
+        ("ryzen", usual_q4_k_m(24), (22.8, 22.8)),
+        ("ryzen", usual_q4_k_m(0), (22.8, 22.8)),
         ("ryzen", deepseek_v4_flash(), (11, 12)),
+        ("ryzen", estimated("deepseek-v4-flash", "MXFP4"), (11, 12)),
     ],
-    ids=["qwen-xeon", "qwen-ryzen", "deepseek-ryzen"],
-)
+    ids=[
+        "qwen-xeon", "estimated-xeon", "mixed-xeon", "plain-xeon", "qwen-ryzen", "estimated-ryzen",
+        "mixed-ryzen", "plain-ryzen", "deepseek-ryzen", "estimated-deepseek-ryzen",
+    ],
+)  # fmt: skip
 def test_the_articles_decode_speeds(name: str, shape: Any, measured: tuple[float, float]) -> None:
     """article.txt, "The Performance Numbers" and "Important Caveats": with its `--cpu-moe`."""
     wishes = {"server_placement": "cpu-moe", "server_context": 32768}
@@ -86,6 +132,51 @@ def test_the_first_token_of_a_long_prompt_takes_more_than_its_share() -> None:
 @pytest.mark.parametrize("name", ["xeon", "ryzen"])
 def test_the_limit_is_named(name: str) -> None:
     assert speed_of(name, server_placement="cpu-moe").bound_by == "host memory bandwidth"
+
+
+def test_both_sockets_live_on_one_nodes_channels_and_the_link() -> None:
+    """Remote reads of E5 v4: 30.6 GB/s with home snoop, 16.8 with source snoop (speed.yaml)."""
+    constants, xeon = catalog.load().speed, machine("xeon")
+    both, one = (host_speed(on, constants) for on in (xeon, with_one_socket(xeon)))
+    assert 2 * 16.8 < both.gb_s < 2 * 30.6
+    assert both.gb_s < one.gb_s < 76.8  # four channels of DDR4-2400
+    epyc = {"model": "AMD EPYC 9654 96-Core Processor", "sockets": 2, "cores": 192, "threads": 384}
+    wide = host_speed(machine("xeon", cpu=epyc), constants)
+    assert wide.gb_s == pytest.approx(one.gb_s, rel=0.01)  # four xGMI are no limit for 77 GB/s
+
+
+def with_one_socket(on: Machine) -> Machine:
+    memory = replace(on.memory, dimms=on.memory.dimms[:4])
+    return replace(on, cpu=replace(on.cpu, sockets=1, cores=20), memory=memory, numa=on.numa[:1])
+
+
+@pytest.mark.parametrize(
+    ("model", "cores", "speed_mts", "least", "most"),
+    [
+        # memtest86plus #557: 62.9 GB/s on eight cores, of 89.6; slow modules bind by themselves
+        ("AMD Ryzen 7 9700X 8-Core Processor", 8, 5600, 60, 64),
+        ("AMD Ryzen 9 9950X 16-Core Processor", 16, 5600, 70, 85),
+        ("AMD Ryzen 7 9700X 8-Core Processor", 8, 3600, 46, 54),
+    ],
+)
+def test_one_die_of_cores_cannot_take_in_fast_modules(
+    model: str, cores: int, speed_mts: int, least: float, most: float
+) -> None:
+    dimms = [{"size_mib": 24576, "speed_mts": speed_mts, "type": "DDR5", "slot": f"DIMM_{c}1"}
+             for c in "AB"]  # fmt: skip
+    cpu = {"model": model, "cores": cores, "threads": 2 * cores}
+    on = machine("ryzen", cpu=cpu, memory={"dimms": dimms})
+    assert least < host_speed(on, catalog.load().speed).gb_s < most
+
+
+def test_a_barrier_costs_more_the_more_threads_wait() -> None:
+    """Some 50 to 150 ns per core in a socket; worse over a link."""
+    constants, ryzen = catalog.load().speed, machine("ryzen")
+    many = replace(ryzen, cpu=replace(ryzen.cpu, cores=48))
+    two = replace(ryzen, cpu=replace(ryzen.cpu, cores=48, sockets=2))
+    found = [host_speed(on, constants).barrier_us for on in (ryzen, many, two)]
+    assert 16 * 0.05 < found[0] < 16 * 0.15 and found[1] == pytest.approx(3 * found[0])
+    assert found[2] > found[1]
 
 
 def test_few_cores_on_many_channels_bind() -> None:
