@@ -11,6 +11,7 @@ import pytest
 from pyinfra.facts.files import FileContents
 
 from roles.driver import load
+from roles.driver.reload import REFUSED
 from roles.driver.state import KernelReport
 from tests.unit.driver_hosts import NVIDIA_620, driven, ryzen
 from tests.unit.role_host import RoleHost, box, programs
@@ -86,6 +87,22 @@ def test_a_module_that_does_not_let_go_is_rebooted_for_and_the_reason_told() -> 
     assert any("module nouveau is in use" in line for line in host.logged)
 
 
+@pytest.mark.parametrize("may_reboot", [True, False])
+def test_a_module_that_the_kernel_does_not_take_is_refused_and_not_rebooted_for(
+    may_reboot: bool,
+) -> None:
+    """Each run would reboot and end where it began: with a key that is rejected, or no card."""
+    host = box(ryzen(**NVIDIA_620), driver_reboot=may_reboot)
+    host.facts[KernelReport] = ("Loading of module with unavailable key is rejected",)
+    said = "modprobe: ERROR: could not insert 'nvidia': Key was rejected by service"
+    host.answers["rmmod"] = (REFUSED, said)
+    host.fails_next = lambda text: "rmmod" in text
+    host.run(load.load_driver)
+    assert reboots(host) == 0
+    assert host.refusal is not None and "Key was rejected by service" in host.refusal
+    assert "enrol the key" in host.refusal
+
+
 def test_without_leave_to_reload_it_reboots_at_once() -> None:
     host = box(ryzen(**NVIDIA_620), driver_reload=False)
     host.facts |= {FileContents: ["boot-1"]}
@@ -100,7 +117,8 @@ PROGRAMS = {
     "systemctl": """echo "systemctl $*" >>"$LOG"
 case $1 in is-active) shift; for unit; do :; done; grep -qx "$unit" "$ACTIVE" ;; esac""",
     "rmmod": 'echo "rmmod $*" >>"$LOG"; for one; do rm -r "$SYS/$one"; done',
-    "modprobe": 'echo "modprobe $*" >>"$LOG"; test "$1" != "$BROKEN"',
+    "modprobe": """echo "modprobe $*" >>"$LOG"; test -z "$BROKEN" -o "$1" != nvidia ||
+{ echo "modprobe: $BROKEN" >&2; exit 1; }""",
     "sleep": "exit 0",
 }
 
@@ -116,9 +134,11 @@ def module(tree: Path, name: str, refcnt: int | None, *holders: str) -> None:
 def reload(
     tmp_path: Path, active: str = "", then: str = "reboot", broken: str = ""
 ) -> tuple[int, str, list[str]]:
-    """Run the script; its exit code, what it says on standard error, and what it called."""
-    tree = tmp_path / "module"
+    """Run the script; its exit code, what it says (errors first), and what it called."""
+    tree, proc = tmp_path / "module", tmp_path / "proc"
     tree.mkdir(exist_ok=True)
+    proc.mkdir(exist_ok=True)
+    text = load.RELOAD.replace("/sys/module", str(tree)).replace("=/proc", f"={proc}")
     log, units = tmp_path / "log", tmp_path / "active"
     log.write_text("")
     units.write_text(active)
@@ -126,7 +146,7 @@ def reload(
     scripts.mkdir()
     with programs(scripts, **PROGRAMS):
         done = subprocess.run(
-            ["sh", "-c", load.RELOAD.replace("/sys/module", str(tree)), "reload", then],
+            ["sh", "-c", text, "reload", then],
             env={
                 "PATH": f"{scripts}:{os.environ['PATH']}", "LOG": str(log), "ACTIVE": str(units),
                 "SYS": str(tree), "BROKEN": broken,
@@ -134,7 +154,7 @@ def reload(
             capture_output=True, text=True, check=False, timeout=30,
         )  # fmt: skip
     called = [line for line in log.read_text().splitlines() if "is-active" not in line]
-    return done.returncode, done.stderr.strip(), called
+    return done.returncode, (done.stderr + done.stdout).strip(), called
 
 
 def test_the_old_modules_go_from_the_top_and_services_come_back(tmp_path: Path) -> None:
@@ -168,28 +188,111 @@ def test_with_nothing_loaded_the_driver_is_just_loaded(tmp_path: Path) -> None:
     assert (code, called) == (0, ["modprobe nvidia", "modprobe nvidia-uvm"])
 
 
+def process(tmp_path: Path, pid: int, unit: str, *devices: str) -> None:
+    """A process of a unit that has these files of /dev open."""
+    files = tmp_path / "proc" / str(pid) / "fd"
+    files.mkdir(parents=True)
+    files.with_name("cgroup").write_text(f"0::/system.slice/{unit}\n")
+    for number, device in enumerate(devices):
+        (files / str(number)).symlink_to(f"/dev/{device}")
+
+
 @pytest.mark.parametrize(
     ("refcnt", "told"),
-    [(1, "module nouveau is in use (1 users)"), (None, "in use (unknown users)")],
+    [
+        (1, "module nouveau is in use (1 users)"),
+        (None, "module nouveau cannot be unloaded"),
+    ],
     ids=["a console", "a kernel that unloads nothing"],
 )
-def test_a_module_in_use_keeps_all_of_them(tmp_path: Path, refcnt: int | None, told: str) -> None:
+@pytest.mark.parametrize("then", ["reboot", "stay"])
+def test_a_module_in_use_keeps_all_of_them_and_our_services_running(
+    tmp_path: Path, refcnt: int | None, told: str, then: str
+) -> None:
     tree = tmp_path / "module"
     module(tree, "nvidia_uvm", 0)
     module(tree, "nouveau", refcnt)
+    code, said, called = reload(tmp_path, "llama-server.service\n", then)
+    assert (code, said, called) == (1, told, [])
+
+
+def test_what_our_services_have_open_is_no_other_s_use(tmp_path: Path) -> None:
+    """They are asked to leave only if nobody else stays: another program has nvidia0 open."""
+    tree = tmp_path / "module"
+    module(tree, "nvidia", 4, "nvidia_uvm")
+    module(tree, "nvidia_uvm", 1)
+    process(tmp_path, 70, "llama-server.service", "nvidiactl", "nvidia0", "nvidia-uvm", "null")
+    process(tmp_path, 71, "other.service", "nvidia0")
     code, said, called = reload(tmp_path, "llama-server.service\n")
-    assert code == 1 and told in said
-    assert called == ["systemctl stop llama-server.service"], "a reboot brings it back"
+    assert (code, said, called) == (1, "module nvidia is in use (1 users)", [])
 
 
-def test_what_was_stopped_for_nothing_is_started_where_no_reboot_follows(tmp_path: Path) -> None:
-    module(tmp_path / "module", "nvidia", 3)
-    code, _, called = reload(tmp_path, "llama-server.service\n", then="stay")
-    assert code == 1
+LEAVES = """echo "systemctl $*" >>"$LOG"
+case $1 in
+is-active) shift; for unit; do :; done; grep -qx "$unit" "$ACTIVE" ;;
+stop) rm -r "$SYS/../proc/70"; for one in nvidia:1 nvidia_uvm:0; do
+  echo "${one#*:}" >"$SYS/${one%:*}/refcnt"; done ;;
+esac"""
+
+
+@pytest.mark.parametrize("then", ["reboot", "stay"])
+def test_services_that_leave_are_started_again(
+    tmp_path: Path, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROGRAMS, "systemctl", LEAVES)
+    tree = tmp_path / "module"
+    module(tree, "nvidia", 3, "nvidia_uvm")
+    module(tree, "nvidia_uvm", 1)
+    process(tmp_path, 70, "llama-server.service", "nvidiactl", "nvidia0", "nvidia-uvm")
+    code, _, called = reload(tmp_path, "llama-server.service\n", then)
+    assert (code, called[0]) == (0, "systemctl stop llama-server.service")
+    assert called[1] == "rmmod nvidia_uvm nvidia"
     assert called[-1] == "systemctl start --no-block llama-server.service"
 
 
-def test_a_module_that_does_not_load_is_a_failure(tmp_path: Path) -> None:
-    module(tmp_path / "module", "nouveau", 0)
-    code, _, called = reload(tmp_path, broken="nvidia")
-    assert code == 1 and called[-1] == "modprobe nvidia"
+STAYS = LEAVES.replace("nvidia:1 nvidia_uvm:0", "nvidia:2 nvidia_uvm:0")
+
+
+@pytest.mark.parametrize(("then", "starts"), [("reboot", 0), ("stay", 1)])
+def test_what_was_stopped_for_nothing_is_started_where_no_reboot_follows(
+    tmp_path: Path, then: str, starts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who came while they left: nvidia has one user more than its modules."""
+    monkeypatch.setitem(PROGRAMS, "systemctl", STAYS)
+    tree = tmp_path / "module"
+    module(tree, "nvidia", 3, "nvidia_uvm")
+    module(tree, "nvidia_uvm", 1)
+    process(tmp_path, 70, "llama-server.service", "nvidiactl", "nvidia0", "nvidia-uvm")
+    code, _, called = reload(tmp_path, "llama-server.service\n", then)
+    assert code == 1 and called[0].startswith("systemctl stop")
+    started = [one for one in called if one == "systemctl start --no-block llama-server.service"]
+    assert len(started) == starts and not any("rmmod" in one for one in called)
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ("could not insert 'nvidia': Key was rejected by service", True),
+        ("could not insert 'nvidia': No such device", True),
+        ("could not insert 'nvidia': Exec format error", True),
+        ("FATAL: Module nvidia not found in directory /lib/modules/6.1", False),
+        ("could not insert 'nvidia': Device or resource busy", False),
+    ],
+)
+def test_what_a_reboot_cannot_change_is_said_and_services_come_back(
+    tmp_path: Path, said: str, refused: bool, loaded: bool
+) -> None:
+    if loaded:
+        module(tmp_path / "module", "nouveau", 0)
+    code, told, called = reload(tmp_path, "llama-server.service\n", broken=said)
+    assert (code, told.splitlines()) == (1, [f"modprobe: {said}", *([REFUSED] if refused else [])])
+    comes_back = "systemctl start --no-block llama-server.service" in called
+    assert comes_back == refused, "else a reboot brings it back"
+
+
+def test_a_kernel_that_takes_no_module_until_the_next_boot_is_rebooted_for(tmp_path: Path) -> None:
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/modules_disabled").write_text("1\n")
+    _, told, _ = reload(tmp_path, broken="could not insert 'nvidia': Operation not permitted")
+    assert REFUSED not in told
