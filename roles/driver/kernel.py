@@ -18,15 +18,11 @@ from boxwright.operation import (
     rendered,
 )
 from boxwright.plan.results import DriverPlan, Refusal
+from roles.driver.boot import BUILD, next_kernel, serve_next_kernel
 from roles.driver.planned import HOST_BUILD, planned_driver
 from roles.driver.state import ModuleListed, Nouveau, build_says
 
 BLACKLIST = "/etc/modprobe.d/boxwright-nouveau.conf"
-# dkms and akmods build for every driver they know of; what is built already is left alone
-BUILD = {
-    "dkms": "! command -v dkms >/dev/null || dkms autoinstall -k {kernel}",
-    "akmods": "akmods --force --kernels {kernel}",
-}
 RENEW_INITRAMFS = (
     "if command -v update-initramfs >/dev/null; then update-initramfs -u -k {kernel};"
     " else dracut --force --kver {kernel}; fi"
@@ -47,15 +43,18 @@ def keep_nouveau_off() -> Commands:
     if not state.off:
         yield from rendered(BLACKLIST)
         state = host.get_fact(Nouveau, kernel=kernel)
-    if state.loaded and state.stale_initramfs:
-        yield attempt(
-            StringCommand(RENEW_INITRAMFS.format(kernel=shlex.quote(kernel))),
-            Refusal(
-                f"the initramfs of kernel {kernel} could not be renewed, so nouveau would be"
-                " loaded from it",
-                "free space on /boot (the lines above say why), then run again",
-            ),
-        )
+    if not state.loaded:
+        return
+    for one in dict.fromkeys((kernel, next_kernel())):
+        if host.get_fact(Nouveau, kernel=one).stale_initramfs:
+            yield attempt(
+                StringCommand(RENEW_INITRAMFS.format(kernel=shlex.quote(one))),
+                Refusal(
+                    f"the initramfs of kernel {one} could not be renewed, so nouveau would be"
+                    " loaded from it",
+                    "free space on /boot (the lines above say why), then run again",
+                ),
+            )
 
 
 @operation
@@ -76,6 +75,8 @@ def have_module() -> Commands:
         return
     if driver.reboot and not host.get_fact(ModuleListed, kernel=kernel):
         yield StringCommand("depmod -a", QuoteString(kernel))
+    if driver.reboot:
+        yield from serve_next_kernel(driver)
     noop(f"module {machine_of_host().nvidia.installed} is there for kernel {kernel}")
 
 

@@ -16,6 +16,7 @@ from boxwright.operation import (
     refuse,
 )
 from boxwright.plan.results import Refusal
+from roles.driver.boot import dark_after_boot
 from roles.driver.defaults import DEFAULTS
 from roles.driver.planned import planned_driver
 from roles.driver.proofs import expected_cards
@@ -44,8 +45,9 @@ def load_driver() -> Commands:
         if not ask.succeeded and REFUSED in ask.lines:
             yield from refuse(_not_taken(why))
             return
-    if not may_reboot:
-        yield from refuse(_not_allowed(why))
+    dark = dark_after_boot()
+    if dark is not None or not may_reboot:
+        yield from refuse(dark or _not_allowed(why))
         return
     host.log(f"rebooting to load the driver{f' ({why})' if why else ''}")
     timeout_s = option("driver_reboot_timeout_s", DEFAULTS["driver_reboot_timeout_s"])

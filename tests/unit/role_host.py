@@ -27,6 +27,7 @@ from boxwright.facts.models import StampedFile
 from boxwright.machine import Machine
 from boxwright.operation import Ask, Collect, Package, Upload, apt, dnf
 from boxwright.operation.recent import forget
+from roles.driver.boot import BootKernels
 from tests.unit.plans import machine, tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,6 +117,8 @@ class RoleHost:
             return tuple(one for one in self.packages.values() if _matches(one, given["patterns"]))
         if kind in (apt.Missing, dnf.Unprovided):
             return tuple(name for name in given["names"] if name not in self.packages)
+        if kind is BootKernels:
+            return ()  # no other kernel than the running one
         if kind is AptSources:
             kept = [(name, text) for name, text in self.files.items() if "/sources.list.d/" in name]
             lines = ([f"##PYINFRA_FILE {name}", *text.splitlines()] for name, text in kept)
