@@ -6,6 +6,7 @@ from boxwright.operation.components import component_stanzas, is_sourced_elsewhe
 from boxwright.operation.dnf_repositories import enable_repositories
 from boxwright.operation.files import absent, rendered, written_private
 from boxwright.operation.hub_file import UNREACHABLE_CURE, hub_file_url, hub_headers
+from boxwright.operation.kernels import headers_of_kernel, newest_of_flavour
 from boxwright.operation.lock import take_lock
 from boxwright.operation.manager import Manager, Package, quoted
 from boxwright.operation.nvidia import (
@@ -78,6 +79,7 @@ __all__ = [
     "fetch",
     "hashing_timeout_s",
     "have_nvidia_key",
+    "headers_of_kernel",
     "hub_file_url",
     "hub_headers",
     "install_packages",
@@ -89,6 +91,7 @@ __all__ = [
     "machine_of_host",
     "manager_of_host",
     "model_for_host",
+    "newest_of_flavour",
     "no_room",
     "noop",
     "nvidia_fingerprint",

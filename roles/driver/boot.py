@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.context import host
 
-from boxwright import catalog
 from boxwright.operation import (
     Ask,
     Commands,
     available_packages,
+    headers_of_kernel,
     installed_packages,
     machine_of_host,
     manager_of_host,
+    newest_of_flavour,
     quoted,
 )
 from boxwright.plan.results import DriverPlan, Refusal
-from boxwright.plan.versions import kernel_suffix, rpm_kernel
 from roles.driver.state import ModuleListed, build_says
 
 # dkms and akmods build for every driver they know of; what is built already is left alone
@@ -58,13 +57,12 @@ class BootKernels(FactBase[tuple[str, ...]]):
         )
 
 
-def next_of(running: str, found: Sequence[str]) -> str:
+def next_of(running: str, found: tuple[str, ...]) -> str:
     """The kernel that boots next: the default, else the newest of the running one's flavour."""
     for name in found:
         if name.startswith("default "):
             return name.removeprefix("default ")
-    alike = [name for name in found if kernel_suffix(name) == kernel_suffix(running)]
-    return alike[-1] if alike else running
+    return newest_of_flavour(running, found)
 
 
 def next_kernel() -> str:
@@ -115,8 +113,5 @@ def _packages_for(running: str, following: str) -> tuple[str, ...]:
     signed = installed_packages([f"linux-modules-nvidia-*-{running}"])
     if signed:
         return tuple(name.removesuffix(running) + following for name in signed)
-    system = machine_of_host().os
-    row = catalog.load().distribution(system.id, system.version_id)
-    release, variant = rpm_kernel(following)
-    words = {"kernel": following, "release": release, "variant": variant}
-    return (row.headers.format(**words),) if row is not None else ()
+    headers = headers_of_kernel(following)
+    return (headers,) if headers else ()
