@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from boxwright.plan.choose import note_on, settle
+from boxwright.plan.better import note_on
+from boxwright.plan.choose import settle
 from boxwright.plan.estimate import estimated_shape
 from boxwright.plan.known import Known, Measured, ModelChoice
 from boxwright.plan.make import make

@@ -1,4 +1,4 @@
-"""`model: auto`: the best model and quant of the catalog that fits, and what the next better needs.
+"""`model: auto`: the best model and quant of the catalog that fits.
 
 Candidates are ranked by the catalog's `quality`, less what a quant of few bits loses, and the first
 one wins that fits with the wanted context and decodes fast enough. Only what does not change from
@@ -30,8 +30,7 @@ GIB_MIB = 1024
 MIB = 1024**2
 # a driver reports up to 120 MiB less than a card's nominal size; both have to count as the same
 VRAM_SLACK_MIB = 256
-MORE_RAM_GB = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-TRIED = 8  # better candidates that are asked for what they need
+ECC_OFF = 16 / 15  # ECC of GDDR memory takes a sixteenth
 # what a quant loses of its model's quality, by bits per weight at least
 LOST_BY_BITS = ((5.0, 0), (4.2, 1), (3.7, 3), (3.2, 7), (2.7, 12), (0.0, 20))
 
@@ -68,6 +67,9 @@ def settle(
     """
     if wanted.model != AUTO:
         return wanted
+    refused = _not_to_be_judged(machine, catalog, wanted)
+    if refused is not None:
+        return refused
     unknown: Wanted | None = None
     for candidate in fitting(machine, catalog, wanted):
         named = candidate.wished(wanted)
@@ -80,6 +82,14 @@ def settle(
         elif suits(machine, catalog, named, known.shape):
             return named
     return unknown or _none(machine, wanted)
+
+
+def _not_to_be_judged(machine: Machine, catalog: Catalog, wanted: Wanted) -> Refusal | None:
+    """What would refuse any model: cards, VRAM that nobody tells, sizes that cannot be meant."""
+    chosen = card_rules.select(machine, catalog, wanted)
+    if isinstance(chosen, Refusal):
+        return chosen
+    return checks.vram_known(chosen) or checks.sizes(wanted)
 
 
 def fitting(machine: Machine, catalog: Catalog, wanted: Wanted) -> Iterator[Candidate]:
@@ -156,45 +166,18 @@ def _hopeless(
 
 
 def _steady(card: UsedCard) -> UsedCard:
-    """A card's VRAM in whole GiB, the same before and after its driver tells it."""
-    assert card.vram_mib is not None
-    whole = (card.vram_mib + VRAM_SLACK_MIB) // GIB_MIB * GIB_MIB - VRAM_SLACK_MIB
-    return replace(card, vram_mib=max(whole, 0))
+    """A card's VRAM in whole GiB, the same before and after its driver tells it.
 
-
-def note_on(machine: Machine, catalog: Catalog, asked: Wanted, settled: Wanted) -> tuple[str, ...]:
-    """What a plan says of a choice that was made for it; nothing where a model was named."""
-    if asked.model != AUTO:
-        return ()
-    better = next_better(machine, catalog, settled)
-    return (
-        f"{settled.model} {settled.model_quant} is the best of the catalog that fits here"
-        + (f"; the next better: {better}." if better else "."),
-    )
-
-
-def next_better(machine: Machine, catalog: Catalog, chosen: Wanted) -> str | None:
-    """What more RAM would let run, as "+64 GB RAM → minimax-m2.7 UD-Q4_K_M".
-
-    None if no better model is in the catalog, or none would be fast enough from RAM.
+    The catalog lists cards that are delivered with ECC as their drivers tell them then. One whose
+    owner has turned ECC off has a sixteenth more, of which nothing was known before the driver ran.
     """
-    ranked = candidates(catalog, replace(chosen, model=AUTO, model_quant=None))
-    place_of = {one.label: number for number, one in enumerate(ranked)}
-    own = place_of.get(f"{chosen.model} {chosen.model_quant}", 0)
-    others = [one for one in reversed(ranked[:own]) if one.name != chosen.model]
-    for candidate in others[:TRIED]:
-        named = candidate.wished(chosen)
-        if not suits(_with_ram(machine, MORE_RAM_GB[-1]), catalog, named, candidate.shape):
-            continue
-        for more_gb in MORE_RAM_GB:
-            if suits(_with_ram(machine, more_gb), catalog, named, candidate.shape):
-                return f"+{more_gb} GB RAM → {candidate.label}"
-    return None
-
-
-def _with_ram(machine: Machine, more_gb: int) -> Machine:
-    total_mib = machine.memory.total_mib + more_gb * GIB_MIB
-    return replace(machine, memory=replace(machine.memory, total_mib=total_mib))
+    assert card.vram_mib is not None
+    listed = card.kind.card.vram_mib if card.kind.card else None
+    vram_mib = card.vram_mib
+    if listed is not None and listed < vram_mib <= listed * ECC_OFF + VRAM_SLACK_MIB:
+        vram_mib = listed
+    whole = (vram_mib + VRAM_SLACK_MIB) // GIB_MIB * GIB_MIB - VRAM_SLACK_MIB
+    return replace(card, vram_mib=max(whole, 0))
 
 
 def _none(machine: Machine, wanted: Wanted) -> Refusal:

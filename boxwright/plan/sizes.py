@@ -33,7 +33,7 @@ def decide(wanted: Wanted, shape: ModelShape, place: Place) -> tuple[Wanted, Pla
     if wanted.server_context == 0:
         sized = _with_largest_context(sized, shape, place)
     placed = place(sized)
-    if isinstance(placed, Refusal) or not _free_ubatch(wanted):
+    if isinstance(placed, Refusal) or not placed.fits or not _free_ubatch(wanted):
         return sized, placed
     for ubatch in UBATCHES:
         larger = replace(sized, server_ubatch=ubatch)
@@ -57,11 +57,17 @@ def _with_largest_context(wanted: Wanted, shape: ModelShape, place: Place) -> Wa
     most = (shape.context_train or UNKNOWN_CONTEXT) * users // CONTEXT_STEP
     low, high = LEAST_CONTEXT * users // CONTEXT_STEP, max(most, 1)
     low = min(low, high)
+
+    def fits(steps: int) -> bool:
+        placed = place(replace(wanted, server_context=steps * CONTEXT_STEP))
+        return isinstance(placed, Placed) and placed.fits
+
+    # where not even the least fits, or the most does, all of the others would be tried in vain
+    if not fits(low):
+        high = low
+    elif fits(high):
+        low = high
     while low < high:
         middle = (low + high + 1) // 2
-        placed = place(replace(wanted, server_context=middle * CONTEXT_STEP))
-        if isinstance(placed, Placed) and placed.fits:
-            low = middle
-        else:
-            high = middle - 1
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
     return replace(wanted, server_context=low * CONTEXT_STEP)

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from boxwright import catalog, plan
 from boxwright.machine import Machine
 from boxwright.plan import Known, ModelChoice, Refusal, Wanted
-from boxwright.plan.choose import candidates, next_better, settle, suits
+from boxwright.plan.better import next_better
+from boxwright.plan.choose import candidates, settle, suits
 from boxwright.plan.estimate import estimated_shape
+from boxwright.plan.place import place
 from tests.unit.plans import (
     deepseek_v4_flash,
     gpu,
@@ -78,6 +80,74 @@ def test_nothing_fits_a_small_box() -> None:
     found = settle(with_ram("plain", 2000, gpus=[]), CATALOG, AUTO, at_hub)
     assert isinstance(found, Refusal)
     assert "2000 MiB" in found.reason and "server_context" in found.cure
+
+
+def test_vram_that_nobody_tells_is_what_is_refused() -> None:
+    """An M40 has 12 or 24 GB, and only its driver knows."""
+    unknown = machine("ryzen", gpus=[gpu("0000:01:00.0", "10de:17fd")])
+    found = settle(unknown, CATALOG, AUTO, at_hub)
+    assert isinstance(found, Refusal)
+    assert "VRAM of 0000:01:00.0" in found.reason and "M40" in found.reason
+    assert "gpu_vram_mib" in found.cure
+    assert chosen(unknown, replace(AUTO, gpu_vram_mib={"0000:01:00.0": 12288}))
+
+
+def test_sizes_that_cannot_be_meant_are_what_is_refused() -> None:
+    found = settle(machine("ryzen"), CATALOG, replace(AUTO, server_parallel=0), at_hub)
+    assert isinstance(found, Refusal) and "server_parallel is 0" in found.reason
+
+
+# what nvidia-smi tells of each: with ECC as delivered, and with ECC turned off
+@pytest.mark.parametrize(
+    ("id", "told"),
+    [
+        ("10de:1b38", (22919, 24576)),
+        ("10de:1bb3", (7611, 8192)),
+        ("10de:1bb0", (16273, 16384)),
+        ("10de:2b85", (32607, 32560)),
+        ("10de:1eb8", (15109, 15360)),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_the_driver_tells_of_vram_changes_no_choice(
+    id: str, told: tuple[int, int], count: int
+) -> None:
+    def with_cards(total_mib: int, **more: Any) -> Machine:
+        cards = [gpu(f"0000:0{slot}:00.0", id, **more) for slot in range(1, count + 1)]
+        return with_ram("ryzen", total_mib, gpus=cards)
+
+    for total_mib in (16000, 24000, 64000):
+        fresh = chosen(with_cards(total_mib))
+        for vram_mib in told:
+            assert chosen(with_cards(total_mib, vram_mib=vram_mib, driver="nvidia")) == fresh
+
+
+def test_a_card_with_more_memory_soldered_on_counts_with_it() -> None:
+    """A 2080 Ti of 22 GB is not an ECC setting."""
+    models = []
+    for vram_mib in (11264, 22528):
+        card = gpu("0000:01:00.0", "10de:1e04", vram_mib=vram_mib, driver="nvidia")
+        models.append(chosen(with_ram("ryzen", 62000, gpus=[card])))
+    assert rank_of(models[1]) > rank_of(models[0])
+
+
+@pytest.mark.parametrize("context", [0, 32768])
+def test_a_choice_takes_few_placements(context: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One placement takes up to 50 ms, and `auto` is to take less than two seconds."""
+    counted = 0
+
+    def counting(*args: Any) -> Any:
+        nonlocal counted
+        counted += 1
+        return place(*args)
+
+    monkeypatch.setattr("boxwright.plan.choose.place", counting)
+    cards = [gpu(f"0000:0{slot}:00.0", "10de:2204", vram_mib=24576) for slot in (1, 2)]
+    on, wanted = with_ram("ryzen", 32000, gpus=cards), replace(AUTO, server_context=context)
+    settled = settle(on, CATALOG, wanted, at_hub)
+    assert isinstance(settled, Wanted)
+    plan.note_on(on, CATALOG, wanted, settled)
+    assert 0 < counted <= (50 if context == 0 else 12)
 
 
 def test_what_is_free_now_changes_nothing() -> None:
