@@ -31,6 +31,7 @@ from roles.driver.packages import (
     packages_to_install,
     packages_to_remove,
     pin_of,
+    renewed_and_gone,
     unavailable,
     wanted_names,
 )
@@ -61,17 +62,19 @@ def install_packages_of_branch() -> Commands:
         yield from refuse(refusal)
         return
     host.log(f"driver {driver.branch} {driver.flavour} is being installed; this takes minutes")
-    yield from _change(driver, tuple(name for name in missing if name in known), wrong)
+    new = tuple(name for name in missing if name in known)
+    renewed, gone = renewed_and_gone(driver, wrong, available_packages(tuple(wrong)))
+    yield from _change(driver, tuple(dict.fromkeys((*new, *renewed))), gone)
     wrong = _wrong(driver)
-    if wrong:  # dnf takes away only what cannot stay beside the new
-        yield from _change(driver, (), wrong)
+    if wrong:  # what did not have to go for the new one
+        yield from _change(driver, (), tuple(wrong))
 
 
 def _missing(driver: DriverPlan) -> tuple[str, ...]:
     return packages_to_install(driver, installed_packages(known_by(wanted_names(driver))))
 
 
-def _wrong(driver: DriverPlan) -> tuple[str, ...]:
+def _wrong(driver: DriverPlan) -> dict[str, Package]:
     return packages_to_remove(driver, installed_packages(driver.remove))
 
 

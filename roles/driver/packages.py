@@ -29,7 +29,7 @@ ONE_KERNEL = re.compile(r"\d+\.\d+\.\d+")
 
 def carries_driver(driver: DriverPlan, name: str) -> bool:
     """Whether a package is one whose version is the driver's (kernel headers are not)."""
-    return _matches(name, driver.pin_packages)
+    return _matches(_bare(name), driver.pin_packages)
 
 
 def of_branch(driver: DriverPlan, name: str, version: str) -> bool:
@@ -75,28 +75,54 @@ def packages_to_install(driver: DriverPlan, known: dict[str, Package]) -> tuple[
     )
 
 
-def packages_to_remove(driver: DriverPlan, known: dict[str, Package]) -> tuple[str, ...]:
+def packages_to_remove(driver: DriverPlan, known: dict[str, Package]) -> dict[str, Package]:
     """Of the packages that match the plan's `remove` those that are no part of what is planned."""
-    return tuple(name for name, package in known.items() if not _belongs(driver, package))
+    return {name: package for name, package in known.items() if not _belongs(driver, package)}
 
 
 def _belongs(driver: DriverPlan, package: Package) -> bool:
-    if any(branch != driver.branch for branch in BRANCH.findall(package.name)):
+    name = _bare(package.name)
+    if of_branch(driver, name, package.version):
+        return _may_be_there(driver, name)
+    # what has no driver's version is the same for every branch
+    return VERSION.match(package.version) is None and _may_be_there(driver, name)
+
+
+def _may_be_there(driver: DriverPlan, name: str) -> bool:
+    """Whether a package of this name may be part of the planned driver, in the right version."""
+    if any(branch != driver.branch for branch in BRANCH.findall(name)):
         return False
-    if not of_branch(driver, package.name, package.version):
-        # what has no driver's version is the same for every branch
-        return VERSION.match(package.version) is None and not _matches(package.name, MODULES)
-    if package.name in (*wanted_names(driver), *driver.hold):
+    if name in (*wanted_names(driver), *driver.hold):
         return True
-    return carries_driver(driver, package.name) and not _matches(package.name, MODULES)
+    return carries_driver(driver, name) and not _matches(name, MODULES)
+
+
+def renewed_and_gone(
+    driver: DriverPlan, wrong: dict[str, Package], available: dict[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the wrong packages those to have in the planned version, and those to take away.
+
+    What the planned driver may need too is not to be taken away in the same transaction. Of that,
+    what is held, or would be, has to be named, or apt leaves it as it is; the rest is the manager's
+    to renew or to drop.
+    """
+    stays = [
+        name
+        for name in wrong
+        if _may_be_there(driver, _bare(name))
+        and name in available
+        and of_branch(driver, name, available[name])
+    ]
+    ours = (*wanted_names(driver), *driver.hold)
+    renewed = tuple(name for name in stays if wrong[name].held or _bare(name) in ours)
+    return renewed, tuple(name for name in wrong if name not in stays)
 
 
 def not_the_driver_s(driver: DriverPlan, names: Iterable[str]) -> tuple[str, ...]:
     """Of packages that would be removed those that are more than a part of a driver."""
     ours = (*driver.remove, *driver.pin_packages, *PARTS)
-    bare = {name: name.partition(":")[0] for name in names}  # apt names a foreign architecture
     return tuple(
-        name for name, one in bare.items() if not _matches(one, ours) or _matches(one, OTHERS)
+        name for name in names if not _matches(_bare(name), ours) or _matches(_bare(name), OTHERS)
     )
 
 
@@ -138,6 +164,11 @@ def unavailable(driver: DriverPlan, names: Iterable[str], known: dict[str, str])
             "remove other preferences or holds of these packages, or choose another driver_branch",
         )
     return None
+
+
+def _bare(name: str) -> str:
+    """A name without the foreign architecture that apt puts behind it."""
+    return name.partition(":")[0]
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

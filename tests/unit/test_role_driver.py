@@ -14,6 +14,9 @@ from tests.unit.plans import PASCAL, UBUNTU, machine
 from tests.unit.role_host import RoleHost, box
 
 HEADERS = ("linux-headers-6.12.48+deb13-amd64", "linux-headers-amd64")
+WRONG_595 = {
+    "loaded": None, "installed": "595.58.03", "flavour": "proprietary", "userspace": "595.58.03",
+}  # fmt: skip
 DRIVER = ("nvidia-driver-cuda", "nvidia-kernel-open-dkms", "nvidia-persistenced")
 
 
@@ -71,11 +74,39 @@ def test_another_flavour_of_the_same_branch_is_replaced_whole() -> None:
     lists, rehearsal, install = host.run(operations.install_packages_of_branch)
     assert "apt-get update" in lists
     words = install.split(" ; } 2>&1")[0].split()
-    assert words[-6:] == rehearsal.split(" ; } 2>&1")[0].split()[-6:]
-    assert "nvidia-kernel-dkms-" in words and "--purge" in words
+    assert words[-5:] == rehearsal.split(" ; } 2>&1")[0].split()[-5:]
+    assert [one for one in words if one.endswith("-")] == ["nvidia-kernel-dkms-"]
+    assert "--purge" in words
     assert "--allow-change-held-packages" in words
     assert names_in(" ".join(words)) == set(DRIVER)
     assert host.run(operations.install_packages_of_branch) == []
+
+
+def test_what_the_new_driver_needs_too_is_renewed_and_not_taken_away() -> None:
+    """`libcuda1-` beside a driver that depends on libcuda1 is more than apt can do; held packages
+    are renewed only by their names."""
+    host = offering(
+        box(ryzen(**WRONG_595)),
+        libcuda1=NEWEST, libnvidia_cfg1=NEWEST, nvidia_modprobe=NEWEST, nvidia_smi="550.163.01-2",
+    )  # fmt: skip
+    host.install(*DRIVER, "libcuda1", version="595.58.03-1", held=True)
+    host.install("nvidia-modprobe", version="595.58.03-1", held=True)
+    host.install("libnvidia-cfg1:i386", "libnvidia-cfg1", "nvidia-smi", version="595.58.03-1")
+    host.install(*HEADERS, version="6.12.48-1")
+
+    def renewed(it: RoleHost) -> None:
+        it.install(*DRIVER, "libcuda1", "nvidia-modprobe", version=NEWEST)
+        for name in ("nvidia-smi", "libnvidia-cfg1:i386"):
+            it.packages.pop(name, None)
+
+    host.effects["apt-get install"] = renewed
+    _, _, install, _, leftover = host.run(operations.install_packages_of_branch)
+    words = install.split(" ; } 2>&1")[0].split()
+    words = words[words.index("--allow-change-held-packages") + 1 :]
+    assert set(words) == {
+        *DRIVER, "libcuda1", "nvidia-modprobe", "nvidia-smi-", "libnvidia-cfg1:i386-",
+    }  # fmt: skip
+    assert " libnvidia-cfg1- ;" in leftover, "neither needed nor of the branch"
 
 
 def arrived(it: RoleHost) -> None:
