@@ -55,7 +55,7 @@ def kept(
     branch = branch_of(present)
     if present is None or branch is None or nvidia.flavour is None:
         return None
-    if not need.takes(branch, nvidia.flavour) or nvidia.userspace != present:
+    if not need.takes(branch, nvidia.flavour) or not _whole(machine, present, cards):
         return None
     if not any(
         at_least(present, catalog.toolkits[version].sass_driver)
@@ -91,6 +91,19 @@ def _toolkits(distribution: Distribution, catalog: Catalog) -> set[str]:
     host = catalog.build_host(distribution)
     offered = {offer.version for offer in host.toolkits} if host else set()
     return (offered | {row.cuda for row in rows if row.cuda}) & set(catalog.toolkits)
+
+
+def _whole(machine: Machine, present: str, cards: tuple[UsedCard, ...]) -> bool:
+    """Whether the libraries are of the module's version.
+
+    None is "not known" (design, 3): then a module of this version that is loaded, or a card that
+    the driver has told of, has to speak for them.
+    """
+    nvidia = machine.nvidia
+    if nvidia.userspace is not None:
+        return nvidia.userspace == present
+    answered = any(card.gpu.vram_mib or card.gpu.compute_cap for card in cards)
+    return answered or nvidia.loaded == nvidia.installed
 
 
 def _present(machine: Machine) -> str | None:

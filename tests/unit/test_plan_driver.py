@@ -146,6 +146,35 @@ def test_a_suitable_driver_is_kept_and_rebooted_into_only_if_it_is_not_loaded(
         assert (found.flavour, found.reboot, found.remove) == (flavour, reboot, ())
 
 
+@pytest.mark.parametrize(
+    ("loaded", "told", "userspace", "kept"),
+    [
+        ("580.126.09", {"vram_mib": 16384, "compute_cap": "6.1"}, None, True),
+        ("580.126.09", {}, None, True),
+        # the driver that answered is the one before, which a reboot ends
+        ("580.95.05", {"vram_mib": 16384}, None, True),
+        (None, {}, None, False),
+        ("580.126.09", {"vram_mib": 16384}, "580.95.05", False),
+    ],
+)
+def test_libraries_of_which_nothing_is_known_are_no_reason_to_replace_a_driver(
+    loaded: str | None, told: dict[str, Any], userspace: str | None, kept: bool
+) -> None:
+    """Design, section 3: None is "not known"; a report need not have `userspace`."""
+    nvidia = {"loaded": loaded, "installed": "580.126.09", "flavour": "proprietary"}
+    if userspace:
+        nvidia["userspace"] = userspace
+    card = gpu("0000:01:00.0", PASCAL, driver="nvidia", **told)
+    found = planned(
+        machine("xeon", os=UBUNTU, gpus=[card], nvidia=nvidia),
+        gpu_vram_mib={"0000:01:00.0": 16384},
+    ).driver
+    assert found is not None
+    assert (found.source == "installed") is kept
+    assert found.reboot == (not kept or loaded != "580.126.09")
+    assert "nvidia-headless-580-server" in found.packages
+
+
 def test_a_kept_driver_still_names_what_is_to_be_held() -> None:
     found = driver_on(UBUNTU, PASCAL, nvidia=installed("580.126.09", "proprietary"))
     assert "nvidia-headless-580-server" in found.packages
