@@ -73,7 +73,8 @@ class CardRule:
     """Which driver takes a device id: branches from first to last, and kernel module flavours.
 
     `last_branch` None means every branch from the first on. `refusal` says why such a card cannot
-    be used at all; it then has no flavours.
+    be used at all; it then has no flavours. `newest` marks ids that do not exist yet: which branch
+    comes to serve them is not known, so they get the newest that is offered.
     """
 
     first: DeviceId
@@ -83,6 +84,7 @@ class CardRule:
     last_branch: int | None
     source: str
     refusal: str | None = None
+    newest: bool = False
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -130,16 +132,18 @@ class SigningKey:
 class DriverSource:
     """Where a distribution gets drivers: its archive, NVIDIA's repository for it, or RPM Fusion.
 
-    `branches` are those it carries. `kernel_last` is the newest kernel (major.minor) its modules
-    were built with; None: any. `build` makes the module on the host, signed with `key`.
-    `prerequisites` are packages that come first, with a slash files below RPM Fusion's address;
-    `enable` are ids of repositories that the distribution brings switched off.
+    `branches` are those it carries, `why` what a person should know of it. `kernel_last` is the
+    newest kernel (major.minor) its modules were built with; None: any. `build` makes the module on
+    the host, signed with `key`. `prerequisites` are packages that come first, with a slash files
+    below RPM Fusion's address; `enable` are ids of repositories that the distribution brings
+    switched off.
     """
 
     name: SourceName
     branches: tuple[int, ...]
     packages: dict[Flavour, DriverPackages]
     pin_packages: tuple[str, ...]
+    why: str
     source: str
     key: SigningKey
     build: Literal["dkms", "akmods"] = "dkms"

@@ -56,7 +56,7 @@ def needs(cards: tuple[UsedCard, ...]) -> Need | Refusal:
     last = min(lasts, default=None)
     if not flavours or (last is not None and first > last):
         return _apart(cards)
-    return Need(first, last, flavours)
+    return Need(first, last, flavours, newest=any(rule.newest for rule in rules))
 
 
 def _apart(cards: tuple[UsedCard, ...]) -> Refusal:

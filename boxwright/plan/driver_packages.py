@@ -59,7 +59,7 @@ def plan_from(
         repository=source.repository,
         components=source.components,
         headers=None if signed else distribution.headers.format(**words),
-        why=f"branch {branch}, {flavour}: {source.source}",
+        why=f"branch {branch}, {flavour}: {source.why}",
         manager=distribution.manager,
         build="signed" if signed else source.build,
         module_stream=stream.format(**words) if stream else None,

@@ -20,11 +20,15 @@ KINDS = ("long-term", "production", "feature", "distribution")
 
 @dataclass(frozen=True)
 class Need:
-    """What the cards of one machine accept together. `last` None: every branch from `first` on."""
+    """What the cards of one machine accept together. `last` None: every branch from `first` on.
+
+    `newest`: one of them is newer than all that is known, so the newest branch is the best guess.
+    """
 
     first: int
     last: int | None
     flavours: tuple[str, ...]
+    newest: bool = False
 
     def takes(self, branch: int | None, flavour: str | None) -> bool:
         """Whether a driver of this branch and flavour drives all of the cards."""
@@ -87,16 +91,21 @@ def _best(
     source: DriverSource, catalog: Catalog, need: Need
 ) -> tuple[int, str, DriverPackages] | None:
     """The newest long-term branch that serves the cards, else the newest of another kind."""
-    offered = sorted(
-        source.branches,
-        key=lambda branch: (KINDS.index(catalog.branches[branch].kind), -branch),
-    )
-    for branch in offered:
+    for branch in sorted(source.branches, key=lambda one: _rank(one, catalog, need)):
         for flavour in need.flavours:
             packages = packages_of(source, branch, flavour)
             if packages and need.takes(branch, flavour):
                 return branch, flavour, packages
     return None
+
+
+def _rank(branch: int, catalog: Catalog, need: Need) -> tuple[int, int]:
+    """Less is better. For a card that does not exist yet an older long-term branch is no better
+    than others: only the newest of all is."""
+    if need.newest:
+        lasting = (one.branch for one in catalog.branches.values() if one.kind == KINDS[0])
+        return 0 if branch == max(lasting) else 1, -branch
+    return KINDS.index(catalog.branches[branch].kind), -branch
 
 
 def _none(

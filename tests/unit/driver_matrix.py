@@ -62,13 +62,13 @@ CARDS: dict[str, tuple[str, ...]] = {
     "maxwell, volta and ada": (MAXWELL, VOLTA, ADA),
     "turing and blackwell": (TURING, BLACKWELL),
 }
-OLD, ANY, NEW, NEWEST = "old", "any", "new", "newest"
+OLD, ANY, NEW, NEWEST, UNBORN = "old", "any", "new", "newest", "not made yet"
 KINDS = {
     **dict.fromkeys(("maxwell", "pascal", "volta", "pascal and ampere"), OLD),
     "maxwell, volta and ada": OLD,
     **dict.fromkeys(("turing", "ampere", "ada", "hopper"), ANY),
     **dict.fromkeys(("blackwell", "blackwell ultra", "gb10", "turing and blackwell"), NEW),
-    "not made yet": NEW,
+    "not made yet": UNBORN,
     "rubin": NEWEST,
 }
 CLOSED, OPEN, NVIDIA = "proprietary", "open", "nvidia-repository"
@@ -77,18 +77,20 @@ ON_UBUNTU = {
     ANY: ("580", OPEN, "ubuntu-archive"),
     NEW: ("580", OPEN, "ubuntu-archive"),
     NEWEST: None,
+    UNBORN: ("595", OPEN, "ubuntu-archive"),
 }
-LATEST = {kind: ("620", OPEN, NVIDIA) for kind in (ANY, NEW, NEWEST)}
+LATEST = {kind: ("620", OPEN, NVIDIA) for kind in (ANY, NEW, NEWEST, UNBORN)}
 ON_EL9 = {
     OLD: ("580", CLOSED, NVIDIA),
     ANY: ("580", OPEN, NVIDIA),
     NEW: ("580", OPEN, NVIDIA),
     NEWEST: None,
+    UNBORN: ("580", OPEN, NVIDIA),
 }
 RIGHT: dict[str, dict[str, tuple[str, str, str] | None]] = {
-    "ubuntu 22.04": ON_UBUNTU,
+    "ubuntu 22.04": {**ON_UBUNTU, UNBORN: ("580", OPEN, "ubuntu-archive")},
     "ubuntu 24.04": ON_UBUNTU,
-    "ubuntu 26.04": ON_UBUNTU,
+    "ubuntu 26.04": {**ON_UBUNTU, UNBORN: ("610", OPEN, "ubuntu-archive")},
     "debian 12": {**LATEST, OLD: ("580", CLOSED, NVIDIA)},
     "debian 13": {**LATEST, OLD: ("550", CLOSED, "debian-archive")},
     "rocky 9.6": ON_EL9,
@@ -143,6 +145,7 @@ def states(branch: str, flavour: str) -> dict[str, dict[str, Any]]:
         "wrong flavour": whole(right, other, right),
         "wrong, not loaded": whole("390.157", other, None),
         "module only": {"installed": right, "flavour": flavour},
+        "libraries not known": {**whole(right, flavour, right), "userspace": None},
         "libraries of another version": {**whole(right, flavour, right), "userspace": "999.1"},
         "libraries only": {"userspace": right},
         "libraries only, of another branch": {"userspace": "999.1"},
@@ -152,7 +155,7 @@ def states(branch: str, flavour: str) -> dict[str, dict[str, Any]]:
     }
 
 
-KEPT = ("right", "right, not loaded", "right, an older one loaded")
+KEPT = ("right", "right, not loaded", "right, an older one loaded", "libraries not known")
 REPLACED = (
     "wrong branch", "wrong flavour", "wrong, not loaded", "libraries of another version",
     "libraries only, of another branch", "no version",

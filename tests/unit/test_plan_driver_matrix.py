@@ -27,7 +27,7 @@ from tests.unit.driver_matrix import (
     forbidden,
     states,
 )
-from tests.unit.plans import BLACKWELL, KEPLER, PASCAL
+from tests.unit.plans import AMPERE, BLACKWELL, KEPLER, PASCAL
 
 
 def check_plan(on: Machine, made: DriverPlan) -> None:
@@ -47,6 +47,7 @@ def check_plan(on: Machine, made: DriverPlan) -> None:
         assert made.hold_else and made.headers is None
         assert not [name for name in made.packages if on.os.kernel in name]
     assert made.pin_version == (f"{made.branch}.*" if made.pin_packages else None)
+    assert ".md" not in made.why  # reference pages are ours: people are told in words
     text = json.dumps(asdict(made))
     assert "uname" not in text and "$(" not in text and "{" not in text.strip("{}")
     kernels = ("linux-headers", "linux-modules", "kernel")
@@ -144,6 +145,40 @@ def test_kepler_is_refused_with_or_without_a_driver(system: str) -> None:
         assert isinstance(made, Refusal) and "0000:01:00.0" in made.reason
         assert "470" in made.reason and "ignore_gpus" in made.cure
         assert isinstance(decided(on, ignore_gpus=("0000:01:00.0",)), DriverPlan)
+
+
+@pytest.mark.parametrize(
+    ("system", "branch", "there"),
+    [
+        ("ubuntu 22.04", "580", True), ("ubuntu 22.04", "595", False),
+        ("ubuntu 22.04", "610", False), ("ubuntu 24.04", "595", True),
+        ("ubuntu 24.04", "610", False), ("ubuntu 26.04", "595", True),
+        ("ubuntu 26.04", "610", True), ("ubuntu 26.04", "620", False),
+    ],
+)  # fmt: skip
+def test_each_ubuntu_has_the_branches_of_its_own_archive(
+    system: str, branch: str, there: bool
+) -> None:
+    """nvidia.md 3.7: 580 everywhere, 595 on 24.04 and 26.04, 610 on 26.04."""
+    made = decided(box(system, (AMPERE,)), driver_branch=branch)
+    assert isinstance(made, DriverPlan) is there
+    if isinstance(made, Refusal):
+        assert branch in made.reason
+
+
+@pytest.mark.parametrize(
+    ("device", "branch"),
+    [
+        ("3182", "580"), ("323e", "580"), ("3340", "580"),  # known: Blackwell Ultra and GB120
+        ("3100", "595"), ("3300", "595"), ("3380", "595"), ("ffff", "595"),
+    ],
+)  # fmt: skip
+def test_a_card_that_does_not_exist_yet_gets_the_newest_branch(device: str, branch: str) -> None:
+    """nvidia.md 6: an unknown id is taken for open-only, on the newest branch."""
+    made = decided(box("ubuntu 24.04", (f"10de:{device}",)))
+    assert isinstance(made, DriverPlan) and (made.branch, made.flavour) == (branch, "open")
+    beside = decided(box("ubuntu 24.04", (f"10de:{device}", BLACKWELL)))
+    assert isinstance(beside, DriverPlan) and beside.branch == branch
 
 
 @pytest.mark.parametrize(
