@@ -147,6 +147,12 @@ def unavailable(driver: DriverPlan, names: Iterable[str], known: dict[str, str])
             f"upgrade the kernel ({UPGRADE[driver.manager]}), reboot, then run again",
         )
     absent = [name for name in missing if name not in known and not FOLLOWS.fullmatch(name)]
+    if driver.build == "signed" and absent and all(map(ONE_KERNEL.search, absent)):
+        return Refusal(
+            f"no package source of this host has {', '.join(absent)}, the signed module of the"
+            " running kernel: those of older kernels are taken away",
+            f"upgrade the kernel ({UPGRADE[driver.manager]}), reboot, then run again",
+        )
     if absent:
         return Refusal(
             f"no package source of this host has {', '.join(absent)} (driver {driver.branch} from"

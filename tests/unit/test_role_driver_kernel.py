@@ -6,14 +6,16 @@ import os
 import re
 import subprocess
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
 from roles.driver import kernel
+from roles.driver.packages import unavailable
 from roles.driver.state import BuildReport, ModuleListed, Nouveau, NouveauState
 from tests.unit.driver_hosts import NVIDIA_620, on, ryzen
-from tests.unit.plans import BLACKWELL, FEDORA, PASCAL, ROCKY_9, UBUNTU
+from tests.unit.plans import BLACKWELL, FEDORA, PASCAL, ROCKY_9, UBUNTU, plan_on
 from tests.unit.role_host import RoleHost, box
 
 
@@ -232,3 +234,22 @@ def test_the_kernel_of_a_container_s_host_is_left_alone() -> None:
     host = box(replace(ryzen(**loaded), container="lxc"))
     assert host.run(kernel.keep_nouveau_off) == host.run(kernel.have_module) == []
     assert host.refusal is None
+
+
+@pytest.mark.parametrize(
+    ("missing", "cure"),
+    [
+        ("linux-modules-nvidia-580-server-6.8.0-60-generic", "apt-get dist-upgrade"),
+        ("linux-modules-nvidia-580-server*", "correct the sources"),
+        ("nvidia-utils-580-server", "correct the sources"),
+        ("*", "correct the sources"),
+    ],
+)
+def test_a_kernel_too_old_for_a_signed_module_is_upgraded(missing: str, cure: str) -> None:
+    driver = plan_on(UBUNTU, PASCAL, secure_boot=True).driver
+    assert driver is not None and driver.build == "signed"
+    known = {name: "580.126.09" for name in driver.packages if not fnmatchcase(name, missing)}
+    refusal = unavailable(driver, driver.packages, known)
+    assert refusal is not None and cure in refusal.cure
+    assert ("reboot" in refusal.cure) is ("dist-upgrade" in cure)
+    assert unavailable(driver, (), {}) is None
