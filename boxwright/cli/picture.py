@@ -20,6 +20,7 @@ KINDS = {
     "compute": ("▒", "magenta"),
     "reserve": ("░", "yellow"),
     "cache": ("▚", "cyan"),
+    "checkpoints": ("▞", "green"),
     "free": ("·", "dim"),
 }
 
@@ -163,6 +164,7 @@ def _bars(
         "context": host.context_mib,
         "compute": host.compute_mib,
         "cache": host.cache_mib,
+        "checkpoints": host.checkpoints_mib,
         "reserve": host.reserve_mib,
     }
     table.add_row("host RAM", bar(parts, host.total_mib), _numbers(parts, host.total_mib))

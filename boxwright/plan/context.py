@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from boxwright.plan.wanted import Wanted
 from boxwright.shapes import LayerShape, ModelShape
 
 PAD_TOKENS = 256
@@ -53,6 +54,16 @@ class ContextSize:
     def batch(self) -> int:
         """Tokens that are computed at once."""
         return min(self.ubatch, self.total)
+
+
+def size_of(wanted: Wanted) -> ContextSize:
+    """How much context the wishes ask for; the cache type has to be one of CACHE_TYPES."""
+    return ContextSize(
+        tokens=wanted.server_context,
+        cache_type=wanted.server_cache_type,
+        ubatch=wanted.server_ubatch,
+        sequences=wanted.server_parallel,
+    )
 
 
 def padded(tokens: int) -> int:

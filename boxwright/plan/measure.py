@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from boxwright.plan import memory, moe_cache
+from boxwright.plan import checkpoints, memory, moe_cache
 from boxwright.plan.cards import UsedCard
 from boxwright.plan.context import ContextSize
 from boxwright.plan.layout import Layout
@@ -64,6 +64,7 @@ class Measure:
                 wanted.server_cache_ram_mib,
                 buffers,
                 self._exact,
+                checkpoints.per_slot(wanted, self._size),
             )
             found = moe_cache.added(made, layout, self._shape, wanted.server_moe_cache_mib)
             self._found[layout, buffers] = found

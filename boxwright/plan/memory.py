@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from boxwright.plan.cards import UsedCard
+from boxwright.plan.checkpoints import checkpoint_bytes
 from boxwright.plan.context import ContextSize, state_bytes
 from boxwright.plan.graph import compute_bytes
 from boxwright.plan.layout import HOST, Layout, shares
@@ -30,11 +31,12 @@ def compute(
     cache_ram_mib: int,
     buffers: bool = True,
     exact: bool = True,
+    checkpoints: int = 0,
 ) -> MemoryPlan:
     """The memory of this layout on these cards (of known VRAM) and this host.
 
     Without `buffers` those for computing are left at 0; not `exact`, they are quicker to find
-    and some MiB off.
+    and some MiB off. `checkpoints` is how many of them each sequence keeps.
     """
     parts = shares(shape, layout)
     context = _context_bytes(shape, layout, size)
@@ -63,6 +65,7 @@ def compute(
         reserve_mib=os_reserve_mib(host_total_mib),
         total_mib=host_total_mib,
         context_mib=_mib(context[HOST]),
+        checkpoints_mib=_mib(checkpoints * size.sequences * checkpoint_bytes(shape, size)),
     )
     return MemoryPlan(devices, host)
 

@@ -8,7 +8,7 @@ from boxwright.catalog import Catalog
 from boxwright.machine import Machine
 from boxwright.plan import placement, speed
 from boxwright.plan.cards import Cards
-from boxwright.plan.context import CACHE_TYPES, ContextSize, state_bytes
+from boxwright.plan.context import CACHE_TYPES, size_of, state_bytes
 from boxwright.plan.layout import Layout
 from boxwright.plan.measure import Measure
 from boxwright.plan.placement import Placed
@@ -25,13 +25,7 @@ def place(
     Layouts are searched by quick figures, and the one that is found is measured exactly.
     """
     assert wanted.server_cache_type in CACHE_TYPES
-    size = ContextSize(
-        tokens=wanted.server_context,
-        cache_type=wanted.server_cache_type,
-        ubatch=wanted.server_ubatch,
-        sequences=wanted.server_parallel,
-    )
-
+    size = size_of(wanted)
     quick, exactly = (
         Measure(shape, size, chosen.used, machine.memory.total_mib, wanted, exact)
         for exact in (False, True)

@@ -117,7 +117,11 @@ class DeviceMemory:
 
 @dataclass(frozen=True)
 class HostMemory:
-    """The share of host RAM. `context_mib` is the KV cache of a host without a GPU."""
+    """The share of host RAM. `context_mib` is the KV cache of a host without a GPU.
+
+    `checkpoints_mib` are copies of the state that cannot be cut (recurrent, sliding windows), which
+    llama-server keeps wherever the context lies.
+    """
 
     model_mib: int
     compute_mib: int
@@ -125,13 +129,13 @@ class HostMemory:
     reserve_mib: int
     total_mib: int
     context_mib: int = 0
+    checkpoints_mib: int = 0
 
     @property
     def need_mib(self) -> int:
         """What has to fit into `total_mib`."""
-        return (
-            self.model_mib + self.context_mib + self.compute_mib + self.cache_mib + self.reserve_mib
-        )
+        kept = self.cache_mib + self.checkpoints_mib + self.reserve_mib
+        return self.model_mib + self.context_mib + self.compute_mib + kept
 
 
 @dataclass(frozen=True)

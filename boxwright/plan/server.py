@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from boxwright.catalog import Catalog
-from boxwright.plan import own_flags
+from boxwright.plan import checkpoints, own_flags
 from boxwright.plan.cards import Cards
 from boxwright.plan.known import Known
 from boxwright.plan.model import path_on_host
@@ -72,6 +72,7 @@ def decide(
         *loading,
         *_repacking(decided, loading),
         *("--cache-ram", str(wanted.server_cache_ram_mib)),
+        *checkpoints.arguments(known.shape, wanted, flags),
         *("--jinja", "--metrics"),
         *wanted.server_extra_args,
     )
