@@ -97,7 +97,7 @@ def fitting(machine: Machine, catalog: Catalog, wanted: Wanted) -> Iterator[Cand
     return (
         one
         for one in candidates(catalog, wanted)
-        if suits(machine, catalog, one.wished(wanted), one.shape)
+        if suits(machine, catalog, one.wished(wanted), one.shape, estimated=True)
     )
 
 
@@ -127,8 +127,13 @@ def _rank(row: ModelRow, shape: ModelShape) -> tuple[int, float]:
     return row.quality - lost, bits
 
 
-def suits(machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape) -> bool:
-    """Whether a model fits with the wanted context, and decodes as fast as `auto` asks."""
+def suits(
+    machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape, estimated: bool = False
+) -> bool:
+    """Whether a model fits with the wanted context, and decodes as fast as `auto` asks.
+
+    An `estimated` shape is not worth exact figures.
+    """
     total_mib = machine.memory.total_mib // GIB_MIB * GIB_MIB
     steady = replace(machine, memory=replace(machine.memory, total_mib=total_mib))
     chosen = card_rules.select(steady, catalog, wanted)
@@ -138,7 +143,11 @@ def suits(machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape)
     if _hopeless(steady, catalog, wanted, shape, chosen.used):
         return False
     wanted, placed = sizes.decide(
-        wanted, shape, lambda wish: place(steady, catalog, wish, shape, chosen)
+        wanted,
+        shape,
+        lambda wish, exact=True: place(
+            steady, catalog, wish, shape, chosen, exact and not estimated
+        ),
     )
     if isinstance(placed, Refusal) or not placed.fits:
         return False

@@ -137,7 +137,9 @@ def _model(
         return wanted
     shape = known.shape
     wanted, placed = sizes.decide(
-        wanted, shape, lambda wish: place(machine, catalog, wish, shape, chosen)
+        wanted,
+        shape,
+        lambda wish, exact=True: place(machine, catalog, wish, shape, chosen, exact),
     )
     if isinstance(placed, Refusal):
         draft.refuse(placed)

@@ -18,17 +18,23 @@ from boxwright.shapes import ModelShape
 
 
 def place(
-    machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape, chosen: Cards
+    machine: Machine,
+    catalog: Catalog,
+    wanted: Wanted,
+    shape: ModelShape,
+    chosen: Cards,
+    exact: bool = True,
 ) -> Placed | Refusal:
     """The placement for wishes with sizes as numbers; whether it fits is its own `fits`.
 
-    Layouts are searched by quick figures, and the one that is found is measured exactly.
+    Layouts are searched by quick figures, and the one that is found is measured exactly (if not
+    `exact`, it keeps its figures, which are some MiB off).
     """
     assert wanted.server_cache_type in CACHE_TYPES
     size = size_of(wanted)
     quick, exactly = (
-        Measure(shape, size, chosen.used, machine.memory.total_mib, wanted, exact)
-        for exact in (False, True)
+        Measure(shape, size, chosen.used, machine.memory.total_mib, wanted, how)
+        for how in (False, True)
     )
     state = state_bytes(shape, size)
 
@@ -37,7 +43,7 @@ def place(
         return expected.decode_tok_s[1] if expected else 0.0
 
     found = placement.decide(shape, wanted, len(chosen.used), quick, state, rate)
-    if isinstance(found, Refusal):
+    if isinstance(found, Refusal) or not exact:
         return found
     placed = replace(found, memory=exactly(found.layout))
     if placed.fits or not found.fits:

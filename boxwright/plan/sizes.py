@@ -6,8 +6,8 @@ batch too, since a larger one is what makes prefill faster (reference/llama-cpp.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from boxwright.plan.experts import host_expert_bytes
 from boxwright.plan.placement import Placed
@@ -21,7 +21,12 @@ LEAST_CONTEXT = 4096
 CONTEXT_STEP = 1024
 UNKNOWN_CONTEXT = 131072  # of a model whose header does not tell what it was trained with
 
-Place = Callable[[Wanted], Placed | Refusal]
+
+class Place(Protocol):
+    """Places for wishes with sizes as numbers; `exact` or some MiB off, and quicker."""
+
+    def __call__(self, wanted: Wanted, exact: bool = True) -> Placed | Refusal:
+        """The placement."""
 
 
 def decide(wanted: Wanted, shape: ModelShape, place: Place) -> tuple[Wanted, Placed | Refusal]:
@@ -56,18 +61,20 @@ def _with_largest_context(wanted: Wanted, shape: ModelShape, place: Place) -> Wa
     users = wanted.server_parallel
     most = (shape.context_train or UNKNOWN_CONTEXT) * users // CONTEXT_STEP
     low, high = LEAST_CONTEXT * users // CONTEXT_STEP, max(most, 1)
-    low = min(low, high)
+    least = low = min(low, high)
 
-    def fits(steps: int) -> bool:
-        placed = place(replace(wanted, server_context=steps * CONTEXT_STEP))
+    def fits(steps: int, exact: bool = False) -> bool:
+        placed = place(replace(wanted, server_context=steps * CONTEXT_STEP), exact)
         return isinstance(placed, Placed) and placed.fits
 
     # where not even the least fits, or the most does, all of the others would be tried in vain
-    if not fits(low):
+    if not fits(low, exact=True):
         high = low
     elif fits(high):
         low = high
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    while low > least and not fits(low, exact=True):
+        low -= 1
     return replace(wanted, server_context=low * CONTEXT_STEP)

@@ -184,6 +184,7 @@ def test_every_card_is_found_by_its_own_name() -> None:
         assert device in devices_named(known, card.name), card.name
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_has_an_answer(text: str) -> None:
     for device in devices_named(catalog.load(), text):

@@ -18,7 +18,7 @@ from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import ModelShape
 
 LONGEST_PERIOD = 8  # of layers that alternate: Gemma's six are the longest that are usual
-KEPT = 3
+KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def compute_bytes(
 ) -> dict[int, int]:
     """The compute buffer of every device and of HOST.
 
-    Not `exact` is quicker, and some MiB off: of layers that repeat only three are built, since the
+    Not `exact` is quicker, and some MiB off: of layers that repeat only two are built, since the
     next ones find the memory of those before them given back, and layouts that leave some layers'
     experts in host RAM are taken for one another. A shape that tells no tensors, or not those that
     its architecture's graph needs, is taken for a usual transformer of its size.
@@ -94,7 +94,7 @@ def _peaks(order: _Order) -> tuple[int, ...]:
 
 
 def _without_repeats(blocks: list[Block]) -> tuple[Block, ...]:
-    """Runs of layers that repeat, with any period, cut down to three repetitions."""
+    """Runs of layers that repeat, with any period, cut down to two repetitions."""
     numbers = {id(block): number for number, block in enumerate(blocks)}
     order = [numbers[id(block)] for block in blocks]
     kept: list[int] = []
