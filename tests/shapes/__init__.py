@@ -2,7 +2,18 @@
 
 from collections.abc import Callable
 
-from tests.shapes import dense, gemma, hybrid, latent, llama, qwen, sliding, sparse
+from tests.shapes import (
+    dense,
+    gemma,
+    hybrid,
+    latent,
+    latent_more,
+    llama,
+    newer,
+    qwen,
+    sliding,
+    sparse,
+)
 from tests.shapes.parts import Model
 
 EVERY: dict[str, Callable[[], Model]] = {
@@ -14,4 +25,6 @@ EVERY: dict[str, Callable[[], Model]] = {
     **sparse.MODELS,
     **sliding.MODELS,
     **dense.MODELS,
+    **newer.MODELS,
+    **latent_more.MODELS,
 }

@@ -57,8 +57,10 @@ def _rope_factors(net: Net, block: Block) -> list[Tensor]:
 
 
 def _gated_heads(net: Net, block: Block, x: Tensor, made: Tensor) -> Tensor:
-    """Each head's result times a gate of its own (Step 3.5)."""
+    """Each head's result times a gate of its own (Step 3.5), or each element (Trinity)."""
     gate = ops.over(net.linear(x, block, "attn_gate"))
+    if gate.ne[0] == made.ne[0]:
+        return net.linear(ops.over(made, gate), block, "attn_output")
     apart = ops.reshape(made, block.head_v, block.heads, x.ne[1])
     gated = ops.over(apart, ops.reshape(gate, 1, block.heads, x.ne[1]))
     return net.linear(ops.reshape(gated, *made.ne[:2]), block, "attn_output")

@@ -24,6 +24,11 @@ class Latent:
     head_k: int
     head_v: int
     indexer: Indexer | None = None
+    turns: bool = True
+
+    def roped(self, net: Net, x: Tensor) -> Tensor:
+        """x turned by its position, unless a model's recurrent layers tell it (Kimi Linear)."""
+        return ops.rope(x, net.positions()) if self.turns else x
 
 
 def attention(net: Net, block: Block, x: Tensor, geometry: Latent) -> Tensor:
@@ -40,7 +45,7 @@ def attention(net: Net, block: Block, x: Tensor, geometry: Latent) -> Tensor:
     joined = net.linear(x, block, "attn_kv_a_mqa")
     content = ops.part(joined, rank, tokens)
     rope = ops.heads_of(joined, geometry.rope, 1, tokens, joined.ne[0])
-    rope = ops.rope(rope, net.positions())
+    rope = geometry.roped(net, rope)
     content = net.norm(content, block, "attn_kv_a_norm")
     if block.has("attn_k_b.weight"):
         return _absorbed(net, block, q, content, rope, geometry)
@@ -53,7 +58,7 @@ def _absorbed(
     tokens, plain = q.ne[2], geometry.head_k - geometry.rope
     q_plain = ops.view(q, (plain, block.heads, tokens, 1), q.nb)
     q_rope = ops.view(q, (geometry.rope, block.heads, tokens, 1), q.nb)
-    q_rope = ops.rope(q_rope, net.positions())
+    q_rope = geometry.roped(net, q_rope)
     weight_k = net.needed(block, "attn_k_b.weight")
     weight_v = net.needed(block, "attn_v_b.weight")
     absorbed = ops.multiply(weight_k, ops.permute(q_plain, 0, 2, 1, 3))
@@ -95,6 +100,6 @@ def _unpacked(
     gap = plain + geometry.head_v
     k_plain = ops.heads_of(kv, plain, block.heads, tokens, gap)
     value = ops.cont(ops.heads_of(kv, geometry.head_v, block.heads, tokens, gap))
-    query = ops.rope(q, net.positions())
+    query = geometry.roped(net, q)
     spread = ops.made((geometry.rope, block.heads, tokens, 1), rope)
     return net.attention(block, query, ops.concat(k_plain, spread, 0), value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from boxwright.plan.graph import deepseek4, gemma4, latent, ops, recurrent
+from boxwright.plan.graph import deepseek4, gemma4, kimi, latent, ops, recurrent
 from boxwright.plan.graph.attention import attention
 from boxwright.plan.graph.block import Block, MissingTensor
 from boxwright.plan.graph.experts import mixture
@@ -129,6 +129,10 @@ def _sequence(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
         if block.has("ssm_beta.weight") or block.has("ssm_ba.weight"):
             return recurrent.delta_net(net, block, x, style.recurrence)
         return recurrent.mamba2(net, block, x, style.recurrence)
+    if block.has("ssm_conv1d_q.weight"):
+        if style.recurrence is None:
+            raise MissingTensor("kda")
+        return kimi.delta_attention(net, block, x, style.recurrence)
     if block.has("shortconv.conv.weight"):
         if style.recurrence is None:
             raise MissingTensor("shortconv")

@@ -35,7 +35,7 @@ class Recurrence:
 Reader = Callable[[Tensor, Tensor], Tensor]
 
 
-def _states(
+def states(
     net: Net, block: Block, elements: int, read: Reader | None = None
 ) -> tuple[Tensor, Tensor]:
     """The store of a state, and this batch's rows of it (`build_rs`)."""
@@ -60,7 +60,7 @@ def _convolved(
 ) -> Tensor:
     """A causal convolution over the sequence, with what went before it."""
     kept = geometry.convolution - 1
-    store, found = _states(net, block, kept * channels)
+    store, found = states(net, block, kept * channels)
     count = net.batch.sequences
     joined = ops.concat(ops.reshape(found, kept, channels, count), ops.transpose(x), 0)
     last = ops.view(joined, (kept, channels, count, 1), joined.nb)
@@ -79,7 +79,7 @@ def delta_net(net: Net, block: Block, x: Tensor, geometry: Recurrence) -> Tensor
     mixed, z = _mixed(net, block, x, geometry)
     beta, gate = _gates(net, block, x, geometry)
     convolved = ops.over(_convolved(net, block, mixed, geometry, geometry.channels, "ssm_conv1d"))
-    store, found = _states(net, block, width * width * heads)
+    store, found = states(net, block, width * width * heads)
     state = ops.reshape(found, width, width, heads, count)
     row = 4 * geometry.channels
     nb = (4, 4 * size, row, row * each)
@@ -170,7 +170,7 @@ def mamba2(net: Net, block: Block, x: Tensor, geometry: Recurrence) -> Tensor:
         elements = looks[0].elements + size * geometry.inner * count
         return ops.made(shape(elements), table, looks[0], steps, *decay, *looks[1:], ids)
 
-    store, found = _states(net, block, size * geometry.inner, scan)
+    store, found = states(net, block, size * geometry.inner, scan)
     kept = ops.part(found, size * geometry.inner * count)
     net.graph.expand(ops.copy(kept, ops.part(store, size * geometry.inner, count)))
     flat = 4 * width * heads

@@ -32,10 +32,10 @@ FLAT_NORMS = frozenset({"minimax-m2", "olmo2", "olmoe"})
 # the query's projection brings a gate for the output
 GATED_QUERY = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 GATE_FIRST = frozenset({"qwen35", "qwen35moe"})
-NO_ROPE = frozenset({"nemotron_h", "nemotron_h_moe", "jamba"})
-ROPE_IN_WINDOWS_ONLY = frozenset({"cohere2", "cohere2moe", "exaone4"})
+NO_ROPE = frozenset({"jamba", "kimi-linear", "nemotron_h", "nemotron_h_moe"})
+ROPE_IN_WINDOWS_ONLY = frozenset({"cohere2", "cohere2moe", "exaone-moe", "exaone4"})
 EMBEDDINGS_SCALED = frozenset({"gemma3", "gemma3n", "gemma4"})
-EMBEDDINGS_MULTIPLIED = frozenset({"gemma", "gemma2", "grok", "minicpm"})
+EMBEDDINGS_MULTIPLIED = frozenset({"afmoe", "gemma", "gemma2", "grok", "minicpm"})
 # architectures whose queries are scaled apart from attention
 QUERY_SCALED = frozenset({"gemma", "gemma2", "gemma3", "phi2", "phi3", "phimoe"})
 # sums in which what came in stands first: before the feed-forward part, and after it
@@ -43,6 +43,15 @@ BEFORE_FIRST = frozenset({"jamba", "lfm2", "lfm2moe", "openelm"})
 INSIDE_FIRST = frozenset({"jamba", "lfm2", "lfm2moe", "phi3", "phimoe"})
 # the last hidden state is kept beside its norm for drafting (t_h_nextn)
 HIDDEN_KEPT = frozenset({"gpt-oss", "mimo2", "step35"})
+# the chosen experts' weights are normed only where the metadata say so (expert_weights_norm)
+NORMED_BY_METADATA = frozenset(
+    {
+        "afmoe", "bailingmoe", "bailingmoe2", "cohere2moe", "deepseek2", "deepseek32", "deepseek4",
+        "dots1", "exaone-moe", "glm-dsa", "glm4moe", "hy-v3", "laguna", "minimax-m3",
+        "nemotron_h_moe", "step35",
+    }
+)  # fmt: skip
+NEVER_NORMED = frozenset({"gpt-oss", "llama4", "olmoe", "qwen2moe"})
 # batches of tokens and embeddings mixed (llm_arch_supports_mixed_batch)
 NOT_MIXED = frozenset(
     {"cogvlm", "deepseek4", "dflash", "eagle3", "gemma4-assistant", "granite_switch"}
@@ -51,13 +60,13 @@ NOT_MIXED = frozenset(
 # whose graphs were compared with llama.cpp's own, or differ from those in names only
 KNOWN = frozenset(
     {
-        "bailingmoe2", "cohere2", "command-r", "deepseek2", "deepseek4", "dots1", "ernie4_5",
-        "ernie4_5-moe", "exaone4", "falcon-h1", "gemma2", "gemma3", "gemma4", "glm-dsa", "glm4",
-        "glm4moe", "gpt-oss", "granite", "granitehybrid", "granitemoe", "hunyuan-moe", "lfm2",
-        "lfm2moe", "llama", "llama4", "mimo2", "minimax-m2", "mistral3", "nemotron_h",
-        "nemotron_h_moe", "olmo2", "phi3", "phimoe", "qwen2", "qwen2moe", "qwen3", "qwen35",
-        "qwen35moe", "qwen3moe", "qwen3next", "qwen3vl", "qwen3vlmoe", "seed_oss", "smollm3",
-        "step35",
+        "afmoe", "bailingmoe2", "cohere2", "command-r", "deepseek2", "deepseek32", "deepseek4",
+        "dots1", "ernie4_5", "ernie4_5-moe", "exaone-moe", "exaone4", "falcon-h1", "gemma2",
+        "gemma3", "gemma4", "glm-dsa", "glm4", "glm4moe", "gpt-oss", "granite", "granitehybrid",
+        "granitemoe", "hunyuan-moe", "kimi-linear", "lfm2", "lfm2moe", "llama", "llama4", "mimo2",
+        "minimax-m2", "mistral3", "mistral4", "nemotron_h", "nemotron_h_moe", "olmo2", "olmoe",
+        "phi3", "phimoe", "qwen2", "qwen2moe", "qwen3", "qwen35", "qwen35moe", "qwen3moe",
+        "qwen3next", "qwen3vl", "qwen3vlmoe", "seed_oss", "smollm3", "step35",
     }
 )  # fmt: skip
 
@@ -119,7 +128,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         flat_norms=architecture in FLAT_NORMS,
         gated_query=architecture in GATED_QUERY,
         gate_first=architecture in GATE_FIRST,
-        expand_norm=architecture in GATED_QUERY,
+        expand_norm=architecture in GATED_QUERY or architecture == "kimi-linear",
         normed_values=architecture == "gemma4",
         embeddings_scaled=architecture in EMBEDDINGS_SCALED,
         embeddings_multiplied=architecture in EMBEDDINGS_MULTIPLIED or granite,
@@ -136,7 +145,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         scaled_without_rope=llama4,
         routing=_routing(architecture, metadata),
         recurrence=_recurrence(metadata),
-        latent=_latent(metadata),
+        latent=_latent(architecture, metadata),
         compression=_compression(metadata) if architecture == "deepseek4" else None,
     )
 
@@ -145,7 +154,11 @@ def _routing(architecture: str, metadata: Metadata) -> Routing:
     return Routing(
         groups=metadata.at("expert_group_count"),
         groups_used=metadata.at("expert_group_used_count"),
-        normed=architecture not in ("gpt-oss", "llama4", "qwen2moe", "olmoe"),
+        normed=(
+            bool(metadata.number("expert_weights_norm"))
+            if architecture in NORMED_BY_METADATA
+            else architecture not in NEVER_NORMED
+        ),
         scaled=metadata.number("expert_weights_scale") not in (0, 1),
         softmax_last=architecture == "gpt-oss",
         scaled_first=architecture == "llama4",
@@ -157,6 +170,8 @@ def _recurrence(metadata: Metadata) -> Recurrence | None:
         return Recurrence(cached, 0, 0, 0, 1)
     if not metadata.at("ssm.conv_kernel"):
         return None
+    if head := metadata.at("kda.head_dim"):
+        return Recurrence(metadata.at("ssm.conv_kernel"), 0, head, 0, 1)
     return Recurrence(
         convolution=metadata.at("ssm.conv_kernel"),
         inner=metadata.at("ssm.inner_size"),
@@ -166,7 +181,7 @@ def _recurrence(metadata: Metadata) -> Recurrence | None:
     )
 
 
-def _latent(metadata: Metadata) -> Latent | None:
+def _latent(architecture: str, metadata: Metadata) -> Latent | None:
     rank = metadata.at("attention.kv_lora_rank")
     if not rank:
         return None
@@ -182,6 +197,7 @@ def _latent(metadata: Metadata) -> Latent | None:
         head_k=metadata.at("attention.key_length_mla") or metadata.at("attention.key_length"),
         head_v=metadata.at("attention.value_length_mla") or metadata.at("attention.value_length"),
         indexer=indexer if heads else None,
+        turns=architecture not in NO_ROPE,
     )
 
 
