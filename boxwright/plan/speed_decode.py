@@ -20,7 +20,7 @@ from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import LayerShape, ModelShape
 
 GIGA = 1e9
-UNKNOWN_SOCKET_LINK_GB_S = 18.0  # the slowest of the catalogue
+UNKNOWN_SOCKET_LINK_GB_S = 19.0  # the slowest of the catalogue
 HOST_MEMORY = "host memory bandwidth"
 HOST_CORES = "processor cores"
 GPU_MEMORY = "GPU memory bandwidth"
