@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from boxwright import catalog, supply
@@ -20,6 +20,7 @@ HUB_URL = re.compile(
     r"^(?P<hub>https?://[^/]+)/(?P<repository>[^/]+/[^/]+)/(?:resolve|blob)/(?P<revision>[^/]+)/"
     r"(?P<path>[^?]+\.gguf)(?:\?.*)?$"
 )
+HUB_FAILURES = 2  # after which it counts as away; one may be a repository that changed
 QUANT = "file"  # the name that a file without a catalog row gets in place of its quant
 SHARD = re.compile(r"-(?P<index>\d{5})-of-(?P<count>\d{5})\.gguf$")
 
@@ -31,23 +32,42 @@ def plan_named(machine: Machine, wanted: Wanted) -> Plan:
     so. Raises Sentence (exit 1) if the catalog cannot tell either.
     """
     known_catalog = _catalog(wanted)
-    settled = planner.settle(machine, known_catalog, wanted, _known_at_hub)
+    hub = _Hub()
+    settled = planner.settle(machine, known_catalog, wanted, hub.known)
     if isinstance(settled, Refusal):
         return Plan(refusal=settled)
     chosen = planner.choose_model(known_catalog, settled)
     if isinstance(chosen, Refusal):
         return Plan(refusal=chosen)
     notes = planner.note_on(machine, known_catalog, wanted, settled)
-    model = supply.model_from_hub(chosen, Endpoints())
+    model = hub.model(chosen)
     known = _estimated(known_catalog, chosen, model) if isinstance(model, supply.Failure) else None
     known = known or _known(model)
     return planner.make(machine, known_catalog, settled, replace(known, notes=known.notes + notes))
 
 
-def _known_at_hub(choice: ModelChoice) -> Known | None:
-    """For a choice of the planner's; None if the Hub does not answer."""
-    model = supply.model_from_hub(choice, Endpoints())
-    return None if isinstance(model, supply.Failure) else _known(model)
+@dataclass
+class _Hub:
+    """What the Hub answered of each choice, asked once; one that keeps failing is left alone."""
+
+    answers: dict[tuple[str, str], supply.ResolvedModel | supply.Failure] = field(
+        default_factory=dict
+    )
+
+    def model(self, choice: ModelChoice) -> supply.ResolvedModel | supply.Failure:
+        """Files and shape, or why they cannot be had."""
+        key = (choice.name, choice.quant)
+        if key not in self.answers:
+            self.answers[key] = supply.model_from_hub(choice, Endpoints())
+        return self.answers[key]
+
+    def known(self, choice: ModelChoice) -> Known | None:
+        """For a choice of the planner's; None if the Hub does not answer."""
+        failures = sum(isinstance(one, supply.Failure) for one in self.answers.values())
+        if failures >= HUB_FAILURES:
+            return None
+        model = self.model(choice)
+        return None if isinstance(model, supply.Failure) else _known(model)
 
 
 def _estimated(

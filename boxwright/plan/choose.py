@@ -8,7 +8,7 @@ done keeps its model. Estimated shapes rank and rule out; then the chosen one's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from boxwright.catalog import Catalog, ModelRow
@@ -71,8 +71,11 @@ def settle(
     if refused is not None:
         return refused
     unknown: Wanted | None = None
-    for candidate in fitting(machine, catalog, wanted):
+    for candidate in candidates(catalog, wanted):
         named = candidate.wished(wanted)
+        # after one whose shape cannot be had only known shapes count: estimates are of no use
+        if unknown is None and not suits(machine, catalog, named, candidate.shape, estimated=True):
+            continue
         choice = choose_model(catalog, named)
         if isinstance(choice, Refusal):
             continue
@@ -90,15 +93,6 @@ def _not_to_be_judged(machine: Machine, catalog: Catalog, wanted: Wanted) -> Ref
     if isinstance(chosen, Refusal):
         return chosen
     return checks.vram_known(chosen) or checks.sizes(wanted)
-
-
-def fitting(machine: Machine, catalog: Catalog, wanted: Wanted) -> Iterator[Candidate]:
-    """The candidates that fit by their estimates, the best first."""
-    return (
-        one
-        for one in candidates(catalog, wanted)
-        if suits(machine, catalog, one.wished(wanted), one.shape, estimated=True)
-    )
 
 
 def candidates(catalog: Catalog, wanted: Wanted) -> list[Candidate]:

@@ -9,7 +9,7 @@ import pytest
 from boxwright import supply
 from boxwright.cli import source
 from boxwright.cli.outcome import Sentence
-from boxwright.plan import Wanted
+from boxwright.plan import ModelChoice, Wanted
 from tests.unit.plans import machine
 
 AWAY = supply.Failure("the Hub could not be reached", "check the network")
@@ -32,6 +32,18 @@ def test_auto_chooses_by_estimates_too() -> None:
     made = source.plan_named(machine("pro6000"), Wanted(model="auto"))
     assert made.refusal is None and made.model is not None
     assert any("estimate" in said for said in made.warnings)
+
+
+def test_a_hub_that_is_away_is_waited_for_twice_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def away(choice: ModelChoice, _: object) -> supply.Failure:
+        asked.append(f"{choice.name} {choice.quant}")
+        return AWAY
+
+    monkeypatch.setattr(source.supply, "model_from_hub", away)
+    assert source.plan_named(machine("xeon"), Wanted(model="auto")).refusal is None
+    assert len(asked) == len(set(asked)) == 2
 
 
 def test_a_model_of_which_the_catalog_knows_no_geometry_fails_with_the_hub_s_sentence() -> None:

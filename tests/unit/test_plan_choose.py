@@ -179,6 +179,19 @@ def test_without_the_hub_the_model_that_is_on_the_host_stays() -> None:
     assert isinstance(nothing, Wanted) and nothing.model == "deepseek-v4-flash"
 
 
+def test_without_the_hub_estimates_are_not_placed_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the best has no shape, another one's estimate cannot make it the choice."""
+    judged: list[str] = []
+
+    def judging(*args: Any, **more: Any) -> bool:
+        judged.append(args[2].model)
+        return suits(*args, **more)
+
+    monkeypatch.setattr("boxwright.plan.choose.suits", judging)
+    found = settle(machine("ryzen"), CATALOG, AUTO, lambda _: None)
+    assert isinstance(found, Wanted) and judged == [found.model]
+
+
 def test_it_says_what_the_next_better_one_would_need() -> None:
     small = with_ram("xeon", 64000)
     settled = settle(small, CATALOG, AUTO, at_hub)
