@@ -7,6 +7,8 @@ average, as publishers give them (a 4-bit quant keeps attention in 5 to 8 bits).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from boxwright.catalog import Geometry, ModelRow, QuantRow
 from boxwright.shapes import LayerShape, ModelShape
 
@@ -16,30 +18,39 @@ MOST_BITS = 8.5  # Q8_0
 
 def estimated_shape(row: ModelRow, quant: QuantRow) -> ModelShape | None:
     """The shape; None if the row lacks geometry or parameters, or the quant its size."""
-    known = row.geometry
-    if known is None or not row.parameters or not quant.size_gb:
+    if row.geometry is None or not row.parameters or not quant.size_gb:
         return None
-    size_bytes = quant.size_gb * 1e9
-    bits = 8 * size_bytes / row.parameters
+    architecture = row.architecture or "unknown"
+    return _estimated(
+        row.geometry, quant.size_gb, row.parameters, architecture, row.context_train or 0
+    )
+
+
+@lru_cache(maxsize=256)
+def _estimated(
+    known: Geometry, size_gb: float, parameters: int, architecture: str, context_train: int
+) -> ModelShape:
+    size_bytes = size_gb * 1e9
+    bits = 8 * size_bytes / parameters
     rich = min(max(MOST_BITS, bits), bits * DENSE_FACTOR) / 8 if known.experts else bits / 8
     table = known.vocabulary * known.hidden_size
     embedding, output = table * bits / 8, 0.0 if known.tied else table * rich
-    dense_parameters = row.parameters - known.expert_parameters - table * (1 if known.tied else 2)
+    dense_parameters = parameters - known.expert_parameters - table * (1 if known.tied else 2)
     dense = dense_parameters * rich if known.experts else size_bytes - embedding - output
     experts = max(size_bytes - embedding - output - dense, 0.0) if known.experts else 0.0
     return ModelShape(
-        architecture=row.architecture or "unknown",
+        architecture=architecture,
         layers=_layers(known, int(dense / known.layers), int(experts / known.layers)),
         embedding_bytes=int(embedding),
         output_bytes=int(output),
         other_bytes=0,
         hidden_size=known.hidden_size,
         vocabulary=known.vocabulary,
-        context_train=row.context_train or 0,
+        context_train=context_train,
         experts=known.experts,
         experts_used=known.experts_used,
         file_bytes=int(size_bytes),
-        parameters=row.parameters,
+        parameters=parameters,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from boxwright.plan.graph.block import Block, Dims
 from boxwright.plan.graph.guess import guessed
@@ -10,8 +11,6 @@ from boxwright.plan.graph.metadata import Metadata
 from boxwright.plan.graph.style import Style, style_of
 from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import ModelShape
-
-REMEMBERED = 4
 
 
 @dataclass(frozen=True)
@@ -27,21 +26,10 @@ class Prepared:
     spread_layers: int
 
 
-_remembered: list[tuple[ModelShape, bool, Prepared]] = []
-
-
+@lru_cache(maxsize=64)
 def prepared(shape: ModelShape, usual: bool) -> Prepared:
-    """The layers of a shape, or those of a `usual` transformer of its size.
-
-    Those of the last few shapes are remembered: a plan asks often.
-    """
-    for known, how, found in _remembered:
-        if known is shape and how == usual:
-            return found
-    made = _prepare(guessed(shape) if usual else shape)
-    _remembered.insert(0, (shape, usual, made))
-    del _remembered[REMEMBERED:]
-    return made
+    """The layers of a shape, or those of a `usual` transformer of its size."""
+    return _prepare(guessed(shape) if usual else shape)
 
 
 def placed(model: Prepared, layout: Layout) -> list[Block]:
