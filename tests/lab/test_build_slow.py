@@ -172,13 +172,13 @@ def test_debian_s_toolkit_compiles_the_kernels_for_pascal(lab: RunningLab, tmp_p
     inventory = spares(lab, tmp_path, {"cudabuilder": data})
 
     def enough() -> bool:
-        return len(far.run(objects).stdout.split()) > CUDA_OBJECTS
+        return len(far.run(objects).stdout.split()) >= CUDA_OBJECTS + 4
 
     began = time.monotonic()
     killed_when(lab, inventory, enough)
     far.said(f"systemctl stop boxwright-build-{CUDA_RELEASE}.service")
     say(f"{CUDA_OBJECTS} CUDA objects after {(time.monotonic() - began) / 60:.0f} min")
-    # those that were whole when the build was stopped: all but the newest
+    # the newest may have been cut short when the build was stopped
     oldest = f"{objects} -printf '%T@ %p\\n' | sort -n | head -n {CUDA_OBJECTS} | cut -d ' ' -f 2"
     far.said(f"g++ -shared -o /tmp/part.so $({oldest}) -L{out}/bin -lcudart")
     code = far.said("cuobjdump --list-elf /tmp/part.so").splitlines()
