@@ -192,3 +192,9 @@ def test_tokens_of_all_sizes_grow_with_the_batch() -> None:
     sizes = [ContextSize(32768, "f16", ubatch, 1) for ubatch in (128, 256, 512, 1024, 2048)]
     made = [compute_bytes(tiny(), Layout(1, 17), size)[0] for size in sizes]
     assert all(a < b for a, b in pairwise(made))
+
+
+def test_a_header_that_tells_no_heads_is_planned_in_finite_time() -> None:
+    """`tiny` names its heads by the keys of llama, which are none of another architecture's."""
+    made = planned("pro6000", replace(tiny(), architecture="fooarch"))
+    assert any("fooarch" in one for one in made.warnings) or made.refusal is not None

@@ -62,8 +62,8 @@ def doubt(shape: ModelShape) -> str | None:
         )
     if shape.architecture not in KNOWN:
         return (
-            f"The architecture {shape.architecture!r} is not known: compute buffers are those of"
-            " a usual transformer with its tensors."
+            f"The architecture {shape.architecture!r} is not known: its context is estimated"
+            " from its header, compute buffers are those of a usual transformer with its tensors."
         )
     return None
 

@@ -120,7 +120,7 @@ class Net:
 
     def rotation(self, block: Block, part: str, size: int) -> Tensor | None:
         """The Hadamard matrix by which quantised caches are rotated (llama-kv-cache.cpp)."""
-        if self.batch.cache.elements == 1 or size % 64:
+        if self.batch.cache.elements == 1 or not size or size % 64:
             return None
         side = 64
         while part == "k" and size % (2 * side) == 0:
