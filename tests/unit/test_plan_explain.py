@@ -186,8 +186,9 @@ def test_every_card_is_found_by_its_own_name() -> None:
 
 @settings(deadline=None)
 @given(st.text(max_size=30))
+@example("0002")  # of "RTX 2000 / 2000E", whose slash is no letter
 def test_any_text_has_an_answer(text: str) -> None:
     for device in devices_named(catalog.load(), text):
-        name = catalog.load().gpu(f"10de:{device:04x}").name.lower()
+        name = re.sub("[^a-z0-9]", "", catalog.load().gpu(f"10de:{device:04x}").name.lower())
         words = [word for word in re.findall(r"[a-z0-9]+", text.lower()) if word != "nvidia"]
-        assert all(word in name.replace(" ", "") for word in words)
+        assert all(word in name for word in words)
