@@ -86,7 +86,8 @@ need_venv() {
   [ .venv/.boxwright-synced -nt uv.lock ] && [ -x .venv/bin/python ] && return 0
   local uv
   uv=$(command -v uv) && "$uv" --version >/dev/null 2>&1 || uv=$(_own_uv)
-  UV_CACHE_DIR="$OWN_CACHE/uv-cache" UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --all-groups --quiet
+  UV_CACHE_DIR="$OWN_CACHE/uv-cache" UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --all-groups \
+    --compile-bytecode --quiet
   touch .venv/.boxwright-synced
 }
 
