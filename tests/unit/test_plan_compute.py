@@ -129,13 +129,15 @@ def test_more_context_or_a_larger_batch_never_needs_less(
     name: str, kind: str, gpus: int, experts: str, context: int, ubatch: int
 ) -> None:
     """Of all that a device holds. Compute buffers alone may shrink a little (DeepSeek-V4's by
-    2 MiB from 16k to 32k tokens, in the tool too): what is free between tensors lies elsewhere."""
+    2 MiB from 16k to 32k tokens, in the tool too): what is free between tensors lies elsewhere.
+    The host's share has no context beside them."""
     case = Case(name, gpus, 4096 << context, kind, 256 << ubatch, experts)
     model = shape_of(name)
     found = [sum(row) for row in case.planned(model)]
     for more in (replace(case, context=8192 << context), replace(case, ubatch=512 << ubatch)):
         then = [sum(row) for row in more.planned(model)]
-        assert all(new >= old for new, old in zip(then, found, strict=True)), more
+        assert all(new >= old for new, old in zip(then[:-1], found[:-1], strict=True)), more
+        assert then[-1] >= found[-1] - 2, more
 
 
 def test_quick_figures_are_near_the_exact_ones() -> None:
