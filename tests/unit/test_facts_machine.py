@@ -114,9 +114,9 @@ def test_what_is_sent_has_no_comments_and_is_quoted() -> None:
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
-@pytest.mark.parametrize("path", sorted(FACTS.rglob("*.sh")), ids=lambda path: path.name)
-def test_shellcheck_finds_nothing(path: Path) -> None:
-    done = subprocess.run(["shellcheck", str(path)], capture_output=True, text=True, check=False)
+def test_shellcheck_finds_nothing() -> None:
+    scripts = map(str, FACTS.rglob("*.sh"))
+    done = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, check=False)
     assert done.stdout == ""
 
 

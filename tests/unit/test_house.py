@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import ast
-from functools import cache
 from pathlib import Path
 
 from pyinfra.api.arguments import all_global_arguments
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.unit.sources import PRODUCT, ROOT, nodes, parsed
+
 DEPLOYS = sorted((ROOT / "deploy").glob("*.py"))
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir() and path.name[0] != "_")
-PRODUCT = sorted(
-    path for top in ("boxwright", "roles", "deploy") for path in (ROOT / top).rglob("*.py")
-)
 SOURCES = sorted({*PRODUCT, *(ROOT / "tests").rglob("*.py"), *(ROOT / "inventories").rglob("*.py")})
-
-
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@cache
-def nodes(path: Path) -> list[ast.AST]:
-    return list(ast.walk(parsed(path)))
 
 
 def relative(path: Path) -> str:

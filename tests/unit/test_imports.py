@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.unit.sources import PRODUCT, ROOT, nodes
 
 # part of the house: the parts it may import, its own left out (design, section 1)
 ALLOWED: dict[str, set[str]] = {
@@ -40,10 +40,9 @@ ALLOWED: dict[str, set[str]] = {
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    for top in ("boxwright", "roles", "deploy"):
-        for path in sorted((ROOT / top).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+    for path in PRODUCT:
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
 
 
 def ours(name: str) -> bool:
@@ -52,7 +51,7 @@ def ours(name: str) -> bool:
 
 def imports_of(path: Path) -> Iterator[tuple[int, str]]:
     """Every dotted name of ours that a module imports, at any depth of its code."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if ours(alias.name):
@@ -141,7 +140,7 @@ def test_planning_is_pure() -> None:
 
 
 def impure(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         used: set[str] = set()
         if isinstance(node, ast.Import):
             used = {alias.name.split(".")[0] for alias in node.names} & FORBIDDEN_IN_PLAN
