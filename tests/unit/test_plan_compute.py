@@ -128,16 +128,17 @@ NAMES = ["qwen3.5-35b-a3b", "gpt-oss-20b", "deepseek-v2-lite", "lfm2-8b-a1b"]
 def test_more_context_or_a_larger_batch_never_needs_less(
     name: str, kind: str, gpus: int, experts: str, context: int, ubatch: int
 ) -> None:
-    """Of all that a device holds. Compute buffers alone may shrink a little (DeepSeek-V4's by
-    2 MiB from 16k to 32k tokens, in the tool too): what is free between tensors lies elsewhere.
-    The host's share has no context beside them."""
+    """Compute buffers may shrink with more context, by a quarter at most (DeepSeek-V4's by 2 MiB
+    from 16k to 32k tokens, in the tool too): what is free between tensors lies elsewhere then."""
     case = Case(name, gpus, 4096 << context, kind, 256 << ubatch, experts)
     model = shape_of(name)
-    found = [sum(row) for row in case.planned(model)]
-    for more in (replace(case, context=8192 << context), replace(case, ubatch=512 << ubatch)):
-        then = [sum(row) for row in more.planned(model)]
-        assert all(new >= old for new, old in zip(then[:-1], found[:-1], strict=True)), more
-        assert then[-1] >= found[-1] - 2, more
+    found = case.planned(model)
+    batch = replace(case, ubatch=512 << ubatch).planned(model)
+    for old, new in zip(found, batch, strict=True):
+        assert all(more >= less for more, less in zip(new, old, strict=True)), case
+    longer = replace(case, context=8192 << context).planned(model)
+    for old, new in zip(found, longer, strict=True):
+        assert new[0] == old[0] and new[1] >= old[1] and new[2] >= 0.75 * old[2], case
 
 
 def test_quick_figures_are_near_the_exact_ones() -> None:
