@@ -23,18 +23,31 @@ def devices_named(catalog: Catalog, text: str) -> tuple[int, ...]:
     if not asked:
         return ()
     known = [(device, _words(card.name)) for device, card in sorted(catalog.cards.items())]
-    listed = [
+    listed: list[tuple[int, Words]] = []
+    tests: Sequence[Callable[[Words, Words], bool]] = (_whole, _all_words, _letters)
+    for test in tests:
+        found = _passing(test, asked, known)
+        if found:
+            return found
+        listed = listed or _listed(catalog)
+        found = _passing(test, asked, listed)
+        if found:
+            return found
+    return ()
+
+
+def _listed(catalog: Catalog) -> list[tuple[int, Words]]:
+    return [
         (device, _marketed(one.name))
         for device, one in sorted(catalog.listed.items())
         if one.display and device not in catalog.cards
     ]
-    tests: Sequence[Callable[[Words, Words], bool]] = (_whole, _all_words, _letters)
-    for test in tests:
-        for rows in (known, listed):
-            found = tuple(device for device, name in rows if name and test(asked, name))
-            if found:
-                return found
-    return ()
+
+
+def _passing(
+    test: Callable[[Words, Words], bool], asked: Words, rows: list[tuple[int, Words]]
+) -> tuple[int, ...]:
+    return tuple(device for device, name in rows if name and test(asked, name))
 
 
 @lru_cache(maxsize=8192)
