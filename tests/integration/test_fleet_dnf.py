@@ -35,7 +35,7 @@ def rows(*names: str) -> str:
 
 def missing(*names: str) -> dict[str, str]:
     """Answers of the fact that asks rpm what is not provided, by the last name it asks for."""
-    last = ("procps-ng", "python3-dnf-plugin-versionlock", "distribution-gpg-keys")
+    last = ("tar", "python3-dnf-plugin-versionlock", "distribution-gpg-keys")
     return {f"{name} ; do rpm": "\n".join(names) for name in last}
 
 
@@ -98,7 +98,6 @@ STEPS = {
     "fedora44": (
         r"rpmkeys --import .*rpmfusion-free-fedora-44 .*rpmfusion-nonfree-fedora-44",
         r"localpkg_gpgcheck=True install https://mirrors\.rpmfusion\.org/free/fedora/",
-        r"versionlock add .*akmod-nvidia-580xx-580\.\*",
         r"install .*kernel-devel-7\.2\.6-200\.fc44\.x86_64.*akmod-nvidia-580xx-580\.\*",
         r"akmods --force --kernels 7\.2\.6-200\.fc44\.x86_64",
     ),
