@@ -63,7 +63,7 @@ DNF_WRONG_KEY = """\
 Import of key(s) didn't help, wrong key(s)?
 Public key for epel-release-9-7.el9.x86_64.rpm is not installed. Failing package is: \
 epel-release-9-7.el9.x86_64
- GPG Keys are configured as: file:///work/other.asc
+ GPG Keys are configured as: file:///etc/pki/rpm-gpg/other.asc
 Error: GPG check FAILED
 """
 
