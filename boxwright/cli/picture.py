@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -43,6 +44,9 @@ def picture_of(name: str, machine: Machine, plan: Plan) -> RenderableType:
         parts.append(_bars(plan.memory.devices, plan.memory.host, cards))
     for warning in plan.warnings:
         parts.append(Text(f"Warning: {warning}", style="yellow"))
+    if plan.offers:
+        parts.append(Text("\nWhat it could do as well, each alone, by setting:"))
+        parts += [Padding(Text(offer, style="green"), (0, 0, 0, 2)) for offer in plan.offers]
     return Panel(
         Group(*parts), title=f"{name}: {_machine_line(machine)}", title_align="left", expand=True
     )

@@ -111,7 +111,7 @@ def _plan_inventory(inventory: str, gguf: str | None, overrides: dict[str, Any])
     else:
 
         def question() -> Planned:
-            return Planned(machine_of_host(), plan_for_host(with_records=True))
+            return Planned(machine_of_host(), plan_for_host(with_records=True, with_offers=True))
 
     answers = ask_hosts(find_inventory(inventory, None), question, Path.cwd(), overrides)
     return PlanOutcome(answers.by_host, answers.failed)

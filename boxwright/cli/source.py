@@ -43,7 +43,8 @@ def plan_named(machine: Machine, wanted: Wanted) -> Plan:
     model = hub.model(chosen)
     known = _estimated(known_catalog, chosen, model) if isinstance(model, supply.Failure) else None
     known = known or _known(model)
-    return planner.make(machine, known_catalog, settled, replace(known, notes=known.notes + notes))
+    known = replace(known, notes=known.notes + notes)
+    return _with_offers(machine, known_catalog, settled, known)
 
 
 @dataclass
@@ -113,7 +114,14 @@ def plan_file(machine: Machine, wanted: Wanted, gguf: str) -> Plan:
         "quants": {QUANT: {"files": [{"name": file.name} for file in known.files]}},
     }
     wanted = replace(wanted, model=name, model_quant=QUANT, models_catalog={name: row})
-    return planner.make(machine, _catalog(wanted), wanted, known)
+    return _with_offers(machine, _catalog(wanted), wanted, known)
+
+
+def _with_offers(
+    machine: Machine, known_catalog: catalog.Catalog, wanted: Wanted, known: Known
+) -> Plan:
+    made = planner.make(machine, known_catalog, wanted, known)
+    return planner.with_offers(machine, known_catalog, wanted, known, made)
 
 
 def _known(model: supply.ResolvedModel | supply.Failure) -> Known:

@@ -55,10 +55,11 @@ def model_for_host() -> supply.ResolvedModel | Refusal:
     return chosen if isinstance(chosen, Refusal) else chosen.model
 
 
-def plan_for_host(with_records: bool = False) -> Plan:
+def plan_for_host(with_records: bool = False, with_offers: bool = False) -> Plan:
     """Everything decided for this host, now; `refusal` says why not, if not.
 
     `with_records` asks the host also for what it decoded: a measured speed replaces the predicted.
+    `with_offers` adds what else the host's memory could be used for, which takes longer to find.
     """
     try:
         wanted = wanted_for_host()
@@ -82,9 +83,12 @@ def plan_for_host(with_records: bool = False) -> Plan:
     )
     made = plan.make(machine, known_catalog, chosen.wanted, known)
     measured = _measured(made) if with_records else None
-    if measured is None:
+    if measured is not None:
+        known = replace(known, measured=measured)
+        made = plan.make(machine, known_catalog, chosen.wanted, known)
+    if not with_offers:
         return made
-    return plan.make(machine, known_catalog, chosen.wanted, replace(known, measured=measured))
+    return plan.with_offers(machine, known_catalog, chosen.wanted, known, made)
 
 
 def _measured(made: Plan) -> plan.Measured | None:

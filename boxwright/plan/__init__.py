@@ -8,6 +8,7 @@ from boxwright.plan.estimate import estimated_shape
 from boxwright.plan.known import Known, Measured, ModelChoice
 from boxwright.plan.make import make
 from boxwright.plan.model import choose_model
+from boxwright.plan.offers import with_offers
 from boxwright.plan.report import as_json
 from boxwright.plan.results import Plan, Refusal
 from boxwright.plan.server import args_digest
@@ -27,4 +28,5 @@ __all__ = [
     "make",
     "note_on",
     "settle",
+    "with_offers",
 ]

@@ -24,6 +24,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "server": _plain(plan.server),
         "speed": _plain(plan.speed),
         "warnings": list(plan.warnings),
+        "offers": list(plan.offers),
     }
     assert set(document) == set(Plan.__dataclass_fields__)
     return document

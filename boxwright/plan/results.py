@@ -207,7 +207,9 @@ class Plan:
     """Everything decided for one host. With `refusal` set nothing of it may be done.
 
     Parts that could not be computed before the refusal are None; `driver` is None on a host
-    without an NVIDIA GPU.
+    without an NVIDIA GPU. `offers` are sentences that begin with the option to set and its value,
+    as "server_ubatch = 2048: ..."; each is meant alone, fits, and says what it brings and costs
+    (`boxwright.plan.offers`).
     """
 
     refusal: Refusal | None = None
@@ -220,3 +222,4 @@ class Plan:
     server: ServerPlan | None = None
     speed: Speed | None = None
     warnings: tuple[str, ...] = field(default_factory=tuple)
+    offers: tuple[str, ...] = field(default_factory=tuple)

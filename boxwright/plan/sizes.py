@@ -38,7 +38,7 @@ def decide(wanted: Wanted, shape: ModelShape, place: Place) -> tuple[Wanted, Pla
     if wanted.server_context == 0:
         sized = _with_largest_context(sized, shape, place)
     placed = place(sized)
-    if isinstance(placed, Refusal) or not placed.fits or not _free_ubatch(wanted):
+    if isinstance(placed, Refusal) or not placed.fits or not leaves_ubatch(wanted):
         return sized, placed
     for ubatch in UBATCHES:
         larger = replace(sized, server_ubatch=ubatch)
@@ -51,7 +51,8 @@ def decide(wanted: Wanted, shape: ModelShape, place: Place) -> tuple[Wanted, Pla
     return sized, placed
 
 
-def _free_ubatch(wanted: Wanted) -> bool:
+def leaves_ubatch(wanted: Wanted) -> bool:
+    """Whether the physical batch is the plan's to choose."""
     by_profile = wanted.server_profile == "prefill" and wanted.server_ubatch == DEFAULT_UBATCH
     return wanted.server_ubatch == 0 or by_profile
 

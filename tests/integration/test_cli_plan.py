@@ -25,6 +25,7 @@ from tests.unit.gguf_files import write, write_shards
 XEON, RYZEN = str(MACHINES / "xeon.json"), str(MACHINES / "ryzen.json")
 PARTS = {
     "refusal", "driver", "runtime", "model", "placement", "memory", "server", "speed", "warnings",
+    "offers",
 }  # fmt: skip
 
 
@@ -122,6 +123,16 @@ def test_the_picture_shows_every_card_the_host_and_the_flags(model: str) -> None
     for words in ("0000:03:00.0", "0000:82:00.0", "host RAM", "█", "580 proprietary", "--fit off"):
         assert words in done.stdout
     assert "tok/s" in done.stdout
+
+
+def test_offers_are_in_the_picture_and_in_the_json(model: str) -> None:
+    asked = ("--facts", RYZEN, "--gguf", model, "--cpu-moe")
+    offers = plans(*asked)["ryzen"]["offers"]
+    assert [offer.split(" = ")[0] for offer in offers] == [
+        "server_placement", "server_ubatch", "server_moe_cache_mib", "server_context",
+    ]  # fmt: skip
+    shown = boxwright("plan", *asked).stdout
+    assert all(" ".join(offer.split()[:3]) in shown for offer in offers)
 
 
 def test_the_picture_begins_with_the_refusal(model: str, tmp_path: Path) -> None:
