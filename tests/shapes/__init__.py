@@ -13,6 +13,7 @@ from tests.shapes import (
     qwen,
     sliding,
     sparse,
+    usual,
 )
 from tests.shapes.parts import Model
 
@@ -27,4 +28,5 @@ EVERY: dict[str, Callable[[], Model]] = {
     **dense.MODELS,
     **newer.MODELS,
     **latent_more.MODELS,
+    **usual.MODELS,
 }

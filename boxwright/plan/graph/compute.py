@@ -8,11 +8,12 @@ from functools import lru_cache
 from boxwright.plan.context import CACHE_TYPES, ContextSize
 from boxwright.plan.graph.allocate import peak_bytes
 from boxwright.plan.graph.block import Batch, Block, Dims
+from boxwright.plan.graph.known import KNOWN
 from boxwright.plan.graph.model import build
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.prepare import Prepared, in_order, placed, prepared
 from boxwright.plan.graph.split import plan
-from boxwright.plan.graph.style import KNOWN, Style
+from boxwright.plan.graph.style import Style
 from boxwright.plan.graph.tensors import Kind
 from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import ModelShape

@@ -60,7 +60,7 @@ def _selected(
     net: Net, block: Block, logits: Tensor, probabilities: Tensor, routing: Routing
 ) -> Tensor:
     selected = logits if routing.scaled_first else probabilities
-    bias = net.weight(block, "exp_probs_b.bias")
+    bias = net.weight(block, "exp_probs_b.bias") or net.weight(block, "exp_probs_b")
     if bias is not None:
         selected = ops.over(selected, bias)
     if routing.groups <= 1:

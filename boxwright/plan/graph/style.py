@@ -26,7 +26,7 @@ CENTRED = frozenset(
 )  # fmt: skip
 PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "phi2", "plamo"})
 # one part per layer: a recurrence, attention or feed-forward
-ONE_PART = frozenset({"nemotron_h", "nemotron_h_moe"})
+ONE_PART = frozenset({"mamba", "mamba2", "nemotron_h", "nemotron_h_moe"})
 # q and k are normed over all heads before they are cut into heads
 FLAT_NORMS = frozenset({"minimax-m2", "olmo2", "olmoe"})
 # the query's projection brings a gate for the output
@@ -35,7 +35,7 @@ GATE_FIRST = frozenset({"qwen35", "qwen35moe"})
 NO_ROPE = frozenset({"jamba", "kimi-linear", "nemotron_h", "nemotron_h_moe"})
 ROPE_IN_WINDOWS_ONLY = frozenset({"cohere2", "cohere2moe", "exaone-moe", "exaone4"})
 EMBEDDINGS_SCALED = frozenset({"gemma3", "gemma3n", "gemma4"})
-EMBEDDINGS_MULTIPLIED = frozenset({"afmoe", "gemma", "gemma2", "grok", "minicpm"})
+EMBEDDINGS_MULTIPLIED = frozenset({"afmoe", "gemma", "gemma2", "grok", "minicpm", "minicpm3"})
 # architectures whose queries are scaled apart from attention
 QUERY_SCALED = frozenset({"gemma", "gemma2", "gemma3", "phi2", "phi3", "phimoe"})
 # sums in which what came in stands first: before the feed-forward part, and after it
@@ -47,28 +47,17 @@ HIDDEN_KEPT = frozenset({"gpt-oss", "mimo2", "step35"})
 NORMED_BY_METADATA = frozenset(
     {
         "afmoe", "bailingmoe", "bailingmoe2", "cohere2moe", "deepseek2", "deepseek32", "deepseek4",
-        "dots1", "exaone-moe", "glm-dsa", "glm4moe", "hy-v3", "laguna", "minimax-m3",
-        "nemotron_h_moe", "step35",
+        "deepseek2-ocr", "dots1", "exaone-moe", "glm-dsa", "glm4moe", "hy_v3", "laguna",
+        "minimax-m3", "nemotron_h_moe", "step35",
     }
 )  # fmt: skip
-NEVER_NORMED = frozenset({"gpt-oss", "llama4", "olmoe", "qwen2moe"})
+NEVER_NORMED = frozenset(
+    {"deepseek", "gpt-oss", "jamba", "llada-moe", "llama4", "olmoe", "qwen2moe"}
+)
 # batches of tokens and embeddings mixed (llm_arch_supports_mixed_batch)
 NOT_MIXED = frozenset(
     {"cogvlm", "deepseek4", "dflash", "eagle3", "gemma4-assistant", "granite_switch"}
 )
-
-# whose graphs were compared with llama.cpp's own, or differ from those in names only
-KNOWN = frozenset(
-    {
-        "afmoe", "bailingmoe2", "cohere2", "command-r", "deepseek2", "deepseek32", "deepseek4",
-        "dots1", "ernie4_5", "ernie4_5-moe", "exaone-moe", "exaone4", "falcon-h1", "gemma2",
-        "gemma3", "gemma4", "glm-dsa", "glm4", "glm4moe", "gpt-oss", "granite", "granitehybrid",
-        "granitemoe", "hunyuan-moe", "kimi-linear", "lfm2", "lfm2moe", "llama", "llama4", "mimo2",
-        "minimax-m2", "mistral3", "mistral4", "nemotron_h", "nemotron_h_moe", "olmo2", "olmoe",
-        "phi3", "phimoe", "qwen2", "qwen2moe", "qwen3", "qwen35", "qwen35moe", "qwen3moe",
-        "qwen3next", "qwen3vl", "qwen3vlmoe", "seed_oss", "smollm3", "step35",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -133,7 +122,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         embeddings_scaled=architecture in EMBEDDINGS_SCALED,
         embeddings_multiplied=architecture in EMBEDDINGS_MULTIPLIED or granite,
         mixed_batches=architecture not in NOT_MIXED,
-        residual_scaled=granite and number("residual_scale") != 0,
+        residual_scaled=_scales_residuals(architecture, metadata),
         before_first=architecture in BEFORE_FIRST,
         inside_first=architecture in INSIDE_FIRST,
         hidden_kept=architecture in HIDDEN_KEPT,
@@ -148,6 +137,12 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         latent=_latent(architecture, metadata),
         compression=_compression(metadata) if architecture == "deepseek4" else None,
     )
+
+
+def _scales_residuals(architecture: str, metadata: Metadata) -> bool:
+    if architecture in ("minicpm", "minicpm3"):
+        return True
+    return architecture.startswith("granite") and metadata.number("residual_scale") != 0
 
 
 def _routing(architecture: str, metadata: Metadata) -> Routing:
