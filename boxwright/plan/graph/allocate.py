@@ -6,7 +6,7 @@ its source's memory when nobody else reads that.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 from boxwright.plan.graph.split import Plan
 from boxwright.plan.graph.tensors import NONE, OVER, ROPE, VIEW, Tensor
@@ -21,6 +21,7 @@ class _Pool:
     def __init__(self) -> None:
         self.offsets, self.sizes = [0], [ENDLESS]
         self.most = 0
+        self.odd = False
 
     def take(self, size: int) -> int:
         """The offset of so many bytes."""
@@ -42,6 +43,10 @@ class _Pool:
     def give(self, offset: int, size: int) -> None:
         """Take back what `take` gave, or a part of it."""
         offsets, sizes = self.offsets, self.sizes
+        self.odd = self.odd or not size
+        if self.odd:
+            self._give_among_empty(offset, size)
+            return
         index = bisect_right(offsets, offset)
         if index and offsets[index - 1] + sizes[index - 1] == offset:
             sizes[index - 1] += size
@@ -51,9 +56,35 @@ class _Pool:
         elif offset + size == offsets[index]:
             offsets[index] = offset
             sizes[index] += size
-        elif not (size == 0 and index and offsets[index - 1] == offset):
+        else:
             offsets.insert(index, offset)
             sizes.insert(index, size)
+
+    def _give_among_empty(self, offset: int, size: int) -> None:
+        """The same where empty ranges may lie inside of others, as empty tensors leave them."""
+        offsets, sizes = self.offsets, self.sizes
+        for index, start in enumerate(offsets):
+            if start + sizes[index] == offset:
+                sizes[index] += size
+                self._join(index)
+                return
+            if offset + size == start:
+                offsets[index] = offset
+                sizes[index] += size
+                if index:
+                    self._join(index - 1)
+                return
+        index = bisect_left(offsets, offset)
+        offsets.insert(index, offset)
+        sizes.insert(index, size)
+
+    def _join(self, index: int) -> None:
+        """Make one of this range and the next where they touch."""
+        offsets, sizes = self.offsets, self.sizes
+        after = index + 1
+        if after < len(offsets) and offsets[index] + sizes[index] == offsets[after]:
+            sizes[index] += sizes[after]
+            del offsets[after], sizes[after]
 
 
 def peak_bytes(plan: Plan, backends: int) -> list[int]:

@@ -15,6 +15,7 @@ from boxwright.plan.graph.tensors import F32, I32, I64, Graph, Tensor, shape
 
 def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     """The graph of one batch."""
+    net.position_parts = style.position_parts
     layers = gemma4.looked_up(net)
     x = embeddings(net, style)
     if layers is not None:

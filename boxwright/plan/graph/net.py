@@ -17,7 +17,8 @@ from boxwright.plan.graph.tensors import F16, F32, I32, I64, Graph, Kind, Shape,
 class Net:
     """A graph in the making, with the inputs that several layers share.
 
-    `picked` are the rows that the last indexer chose.
+    `picked` are the rows that the last indexer chose, `position_parts` how many numbers place a
+    token.
     """
 
     batch: Batch
@@ -30,6 +31,7 @@ class Net:
     weights: dict[tuple[int, str], Tensor] = field(default_factory=dict)
     layer: int = -1
     picked: Tensor | None = None
+    position_parts: int = 1
 
     def input(self, name: str, ne: Shape, kind: Kind = F32) -> Tensor:
         """An input that the host fills; made once, by name."""
@@ -39,9 +41,15 @@ class Net:
             self.inputs[name] = made
         return self.inputs[name]
 
+    def look(self, name: str, whole: Tensor, elements: int) -> Tensor:
+        """A view of an input's part that several layers share; each device gets one copy of it."""
+        if name not in self.inputs:
+            self.inputs[name] = ops.view(whole, shape(elements), whole.nb)
+        return self.inputs[name]
+
     def positions(self) -> Tensor:
         """Where each token stands."""
-        return self.input("positions", shape(self.batch.tokens), I32)
+        return self.input("positions", shape(self.batch.tokens * self.position_parts), I32)
 
     def weight(self, block: Block | None, name: str) -> Tensor | None:
         """A weight in the memory of its layer's device (None: outside the layers)."""

@@ -45,11 +45,11 @@ def states(
     states = ops.reshape(store, elements, count)
     net.graph.expand(ops.scale_inside(ops.part(states, elements)))
     ids = net.input("states", shape(count), I32)
-    gathered = ids if read is None else ops.view(ids, shape(count - 1), ids.nb)
+    gathered = ids if read is None else net.look("states tail", ids, count - 1)
     everything = ops.rows(states, gathered)
     found = ops.part(everything, elements, count)
     if read is not None:
-        found = read(states, ops.view(ids, shape(count), ids.nb))
+        found = read(states, net.look("states main", ids, count))
     net.graph.expand(found)
     net.graph.expand(ops.copy(ops.part(everything, elements, 0), ops.part(store, elements, 0)))
     return store, found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from boxwright.plan.graph import positions
 from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.compressed import Compression
 from boxwright.plan.graph.experts import Routing
@@ -86,6 +87,7 @@ class Style:
     rope_in_windows_only: bool = False
     no_rope_step: int = 0
     scaled_without_rope: bool = False
+    position_parts: int = 1
     routing: Routing = field(default_factory=Routing)
     recurrence: Recurrence | None = None
     latent: Latent | None = None
@@ -132,6 +134,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         rope_in_windows_only=architecture in ROPE_IN_WINDOWS_ONLY,
         no_rope_step=4 if architecture in ("llama4", "smollm3", "afmoe") else 0,
         scaled_without_rope=llama4,
+        position_parts=positions.parts(architecture, metadata),
         routing=_routing(architecture, metadata),
         recurrence=_recurrence(metadata),
         latent=_latent(architecture, metadata),
