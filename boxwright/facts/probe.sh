@@ -18,15 +18,23 @@ runtime=${BOXWRIGHT_RUNTIME:-/opt/llama.cpp}
 unit=${BOXWRIGHT_UNIT:-llama-server.service}
 cpu=$root/sys/devices/system/cpu
 
+# alone: end a copy of this file without its parts, which could print half a report at most.
+alone() {
+    echo "probe.sh: its parts probe.awk and probe.d are not all in ${here:-this directory}, needed" \
+        "beside it; copy the directory boxwright/facts whole and run the probe.sh in it" >&2
+    exit 1
+}
+
 # Sent to a host, the parts stand before this text and the variable holds the awk program; run as a
 # file, all of them lie beside it.
 if [ -z "${BOXWRIGHT_PROGRAM:-}" ]; then
     here=$(readlink -f "$0") && here=${here%/*}
     for part in "$here"/probe.d/*.sh; do
+        [ -r "$part" ] || alone
         # shellcheck source=/dev/null
         . "$part"
     done
-    BOXWRIGHT_PROGRAM=$(cat "$here/probe.awk" "$here"/probe.d/*.awk)
+    BOXWRIGHT_PROGRAM=$(cat "$here/probe.awk" "$here"/probe.d/*.awk 2>/dev/null) || alone
 fi
 
 # section NAME: what follows is its.

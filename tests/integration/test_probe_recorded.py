@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from tests.unit.probing import (
     MACHINES,
     PAIRS,
     PROBE,
+    SHELLS,
+    here,
     probe,
     run_script,
     write_xeon,
@@ -148,3 +152,31 @@ def test_this_machine_is_read_without_a_tree(tmp_path: Path) -> None:
     assert machine.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     assert "/" in {disk.mount for disk in machine.disks}
     assert machine.cpu.threads > 0
+
+
+@pytest.mark.parametrize("shell", here(SHELLS), ids=" ".join)
+@pytest.mark.parametrize("lacks", ["probe.d", "probe.awk", "everything"])
+def test_a_copy_without_its_parts_says_so_and_prints_no_half_report(
+    tmp_path: Path, shell: list[str], lacks: str
+) -> None:
+    shutil.copytree(PROBE.parent, tmp_path / "facts")
+    for part in ("probe.d", "probe.awk") if lacks == "everything" else (lacks,):
+        path = tmp_path / "facts" / part
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    asked = [[*shell, str(tmp_path / "facts" / "probe.sh")], shell]  # a file, and standard input
+    for command in asked:
+        done = subprocess.run(
+            command, cwd=tmp_path / "facts", input=PROBE.read_text(), capture_output=True,
+            text=True, timeout=20, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (1, "")
+        (said,) = done.stderr.splitlines()
+        assert "probe.awk and probe.d" in said and str(tmp_path / "facts") in said
+
+
+def test_a_copy_of_the_whole_directory_reads_a_tree(tmp_path: Path, xeon: Path) -> None:
+    shutil.copytree(PROBE.parent, tmp_path / "facts")
+    moved = run_script(
+        ["sh", str(tmp_path / "facts" / "probe.sh")], None, tmp_path, SYSROOT=str(xeon)
+    )
+    assert json.loads(moved) == probe(xeon)
