@@ -37,8 +37,9 @@ from boxwright.operation.planning import (
     wanted_for_host,
 )
 from boxwright.operation.reboot import reboot_into_new_boot
+from boxwright.operation.releases import stamped_as_planned
 from boxwright.operation.rpmfusion import rpmfusion_releases
-from boxwright.operation.space import BUILDS, no_room, room_for_build
+from boxwright.operation.space import BUILDS, Need, disk_of, no_room, release_needs
 from boxwright.operation.step import Commands, RefusalCommand, attempt, noop, operation, refuse
 from boxwright.operation.transfer import (
     Download,
@@ -61,6 +62,7 @@ __all__ = [
     "Download",
     "Endpoints",
     "Manager",
+    "Need",
     "Pack",
     "Package",
     "RefusalCommand",
@@ -73,6 +75,7 @@ __all__ = [
     "curl_options",
     "curl_proxy_options",
     "curl_quoted",
+    "disk_of",
     "drop_pack",
     "enable_repositories",
     "endpoints_for_host",
@@ -106,11 +109,12 @@ __all__ = [
     "reboot_into_new_boot",
     "refuse",
     "release_assets",
+    "release_needs",
     "rendered",
-    "room_for_build",
     "rpmfusion_releases",
     "size_text",
     "source_tree",
+    "stamped_as_planned",
     "take_lock",
     "update_lists",
     "wanted_for_host",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pyinfra.context import host
@@ -9,10 +10,22 @@ from pyinfra.facts.files import Directory, File
 
 from boxwright.machine import Disk, Machine
 from boxwright.operation.packs import kept_pack
-from boxwright.operation.planning import machine_of_host
-from boxwright.plan.results import Refusal, RuntimePlan
+from boxwright.operation.planning import release_assets
+from boxwright.plan.results import Refusal, RuntimePlan, SourceBuild
 
 BUILDS = "/var/cache/boxwright/build"  # one directory per release that is compiled
+UNPACKED_PER_PACKED = 4  # upstream's CUDA asset: 0.2 GB packed, 0.7 GB unpacked
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Need:
+    """What takes how much room below a path, and how some is made."""
+
+    what: str
+    path: str
+    mib: int
+    cure: str
 
 
 def disk_of(machine: Machine, path: str) -> Disk | None:
@@ -21,46 +34,73 @@ def disk_of(machine: Machine, path: str) -> Disk | None:
     return max(holders, key=lambda disk: len(disk.mount), default=None)
 
 
-def no_room(machine: Machine, path: str, need_mib: int, what: str, cure: str) -> Refusal | None:
-    """The refusal, if the file system of `path` has less than `need_mib` free; else None."""
-    disk = disk_of(machine, path)
-    if disk is None or disk.free_mib >= need_mib:
-        return None
-    return Refusal(
-        f"{what} needs {need_mib} MiB free on {disk.mount} ({path}), has {disk.free_mib} MiB", cure
+def no_room(machine: Machine, *needs: Need) -> Refusal | None:
+    """The refusal for the first file system that cannot hold all its needs together; else None."""
+    by_mount: dict[str, list[Need]] = {}
+    for need in needs:
+        disk = disk_of(machine, need.path)
+        if disk is not None:
+            by_mount.setdefault(disk.mount, []).append(need)
+    free = {disk.mount: disk.free_mib for disk in machine.disks}
+    return next(
+        (
+            _short(mount, free[mount], of_mount)
+            for mount, of_mount in by_mount.items()
+            if sum(need.mib for need in of_mount) > free[mount]
+        ),
+        None,
     )
 
 
-def room_for_build(runtime: RuntimePlan, directory: str) -> Refusal | None:
-    """The refusal, if a release from source that is missing does not fit on this host's disks.
+def _short(mount: str, free_mib: int, needs: list[Need]) -> Refusal:
+    total_mib = sum(need.mib for need in needs)
+    named = dict.fromkeys(need.what for need in needs)
+    cure = "; or ".join(dict.fromkeys(need.cure for need in needs))
+    if len(named) == 1:
+        where = f"{mount} ({needs[0].path})"
+        return Refusal(
+            f"{needs[0].what} needs {total_mib} MiB free on {where}, has {free_mib} MiB", cure
+        )
+    parts = [
+        f"{what} ({sum(need.mib for need in needs if need.what == what)} MiB)" for what in named
+    ]
+    return Refusal(
+        f"{', '.join(parts[:-1])} and {parts[-1]} need {total_mib} MiB free on {mount}, has"
+        f" {free_mib} MiB",
+        cure,
+    )
 
-    `directory` is where releases lie. A build that has begun has its room already; where a pack of
-    it is on this machine nothing is built.
-    """
-    source = runtime.source
-    if source is None or host.get_fact(Directory, path=f"{BUILDS}/{runtime.release}/source"):
-        return None
-    needs = {directory: source.release_mib}
+
+def release_needs(runtime: RuntimePlan, directory: str) -> tuple[Need, ...] | Refusal:
+    """The room that a missing release takes, below `directory` and where it is compiled."""
+    if runtime.source is not None:
+        return _build_needs(runtime, runtime.source, directory)
+    assets = release_assets(runtime)
+    if isinstance(assets, Refusal):
+        return assets
+    packed_bytes = sum(asset.size_bytes for asset in assets)
+    return (
+        Need(
+            f"release {runtime.release}",
+            directory,
+            (1 + UNPACKED_PER_PACKED) * packed_bytes // MIB,
+            "free space there, or name another runtime_directory",
+        ),
+    )
+
+
+def _build_needs(runtime: RuntimePlan, source: SourceBuild, directory: str) -> tuple[Need, ...]:
+    """A build that has begun has its room already; where a pack of it is here nothing is built."""
+    if host.get_fact(Directory, path=f"{BUILDS}/{runtime.release}/source"):
+        return ()
+    sizes = {directory: source.release_mib}
     if kept_pack(source) is not None:
-        needs[directory] += source.release_mib  # packed and unpacked
+        sizes[directory] += source.release_mib  # packed and unpacked
     else:
-        needs[BUILDS] = source.room_mib
+        sizes[BUILDS] = source.room_mib
         toolkit = source.toolkit
         if toolkit is not None and not host.get_fact(File, path=f"{toolkit.root}/bin/nvcc"):
-            needs[toolkit.root] = toolkit.room_mib
-    return _short(machine_of_host(), needs, f"release {runtime.release}, which is compiled here,")
-
-
-def _short(machine: Machine, needs: dict[str, int], what: str) -> Refusal | None:
-    """The refusal for the first file system that cannot hold all that is to lie on it."""
-    by_mount: dict[str, list[str]] = {}
-    for path in needs:
-        disk = disk_of(machine, path)
-        if disk is not None:
-            by_mount.setdefault(disk.mount, []).append(path)
+            sizes[toolkit.root] = toolkit.room_mib
+    what = f"release {runtime.release}, which is compiled here,"
     cure = "free space there, or name assets that run here in runtime_asset_rows"
-    found = (
-        no_room(machine, paths[0], sum(needs[path] for path in paths), what, cure)
-        for paths in by_mount.values()
-    )
-    return next((refusal for refusal in found if refusal is not None), None)
+    return tuple(Need(what, path, mib, cure) for path, mib in sizes.items())

@@ -11,6 +11,7 @@ from boxwright.operation import (
     UNREACHABLE_CURE,
     Commands,
     Download,
+    Need,
     endpoints_for_host,
     fetch,
     hub_file_url,
@@ -76,15 +77,15 @@ def fetch_files() -> Commands:
         return
     to_come = missing_bytes(state, job.files)
     reserve_mib = int(option("models_disk_reserve_mib", 1024))
-    full = no_room(
-        machine_of_host(),
-        job.models_directory,
-        to_come // MIB + reserve_mib,
+    need = Need(
         f"model {job.model.name} {job.model.quant} ({size_text(to_come)} to come,"
         f" {reserve_mib} MiB to stay free)",
+        job.models_directory,
+        to_come // MIB + reserve_mib,
         "free space there, choose a smaller quant with model_quant, or name another disk with"
         " models_directory",
     )
+    full = no_room(machine_of_host(), need)
     if full is not None:
         yield from refuse(full)
         return

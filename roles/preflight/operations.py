@@ -8,9 +8,11 @@ from pyinfra import logger
 from pyinfra.api.arguments import pop_global_arguments
 from pyinfra.context import host, state
 
-from boxwright.facts import Access, AccessState, Releases, Service
+from boxwright.facts import Access, AccessState, Models, Releases, Service
 from boxwright.operation import (
     Commands,
+    Need,
+    disk_of,
     machine_of_host,
     manager_of_host,
     no_room,
@@ -19,8 +21,8 @@ from boxwright.operation import (
     option,
     plan_for_host,
     refuse,
-    release_assets,
-    room_for_build,
+    release_needs,
+    stamped_as_planned,
     wanted_for_host,
 )
 from boxwright.plan.results import Plan, Refusal
@@ -30,7 +32,6 @@ UNIT = "llama-server.service"
 DRIVER_MIB = 3072  # packages, headers, compiler and the module's build
 BOOT_MIB = 200  # a second initramfs while one is made anew, with the module's firmware
 PACKAGES_MIB = 512  # what base installs, and the package lists
-UNPACKED_PER_PACKED = 4  # upstream's CUDA asset: 0.2 GB packed, 0.7 GB unpacked
 MIB = 1024 * 1024
 
 _said: set[tuple[str, str]] = set()
@@ -108,60 +109,69 @@ def can_be_served() -> Commands:
 
 @operation
 def has_room() -> Commands:
-    """Free disk for what is missing of packages, driver and release; the plan asks for models."""
+    """Free disk for all that is missing: packages, driver, release and model, where they meet."""
     plan = plan_for_host()
-    if plan.refusal is not None:
-        yield from refuse(plan.refusal)
-        return
-    refusal = _room_for_packages(plan) or _room_for_release(plan)
+    refusal = plan.refusal or _no_room(plan)
     if refusal is not None:
         yield from refuse(refusal)
         return
     noop("there is room")
 
 
-def _room_for_packages(plan: Plan) -> Refusal | None:
+def _no_room(plan: Plan) -> Refusal | None:
+    release = _release_room(plan)
+    unknown = release if isinstance(release, Refusal) else None
+    known = () if isinstance(release, Refusal) else release
+    needs = (*_package_room(plan), *known, *_model_room(plan))
+    return no_room(machine_of_host(), *needs) or unknown
+
+
+def _package_room(plan: Plan) -> tuple[Need, ...]:
     machine = machine_of_host()
     driver_missing = plan.driver is not None and machine.nvidia.installed is None
     if not driver_missing and machine.llama.build is not None:
-        return None  # it was set up before: what is left to install is small
-    manager = manager_of_host()
+        return ()  # it was set up before: what is left to install is small
+    tool, tidy = manager_of_host().tool, manager_of_host().tidy
     need_mib = DRIVER_MIB if driver_missing else PACKAGES_MIB
     what = "the driver" if driver_missing else "the packages"
-    for path in ("/usr", "/var"):
-        refusal = no_room(machine, path, need_mib, what, f"free space there ({manager.tool} clean)")
-        if refusal is not None:
-            return refusal
-    if not driver_missing:
-        return None
-    unneeded = "remove old kernels"
-    return no_room(
-        machine, "/boot", BOOT_MIB, "the driver's initramfs", f"{unneeded} ({manager.tidy})"
-    )
+    # on a disk of their own both take as much, on one disk it is the same room
+    paths = {disk_of(machine, path): path for path in ("/var", "/usr")}
+    needs = [
+        Need(what, path, need_mib, f"free space there ({tool} clean)") for path in paths.values()
+    ]
+    if driver_missing:
+        needs.append(
+            Need("the driver's initramfs", "/boot", BOOT_MIB, f"remove old kernels ({tidy})")
+        )
+    return tuple(needs)
 
 
 def missing_release(plan: Plan) -> bool:
-    """Whether the planned release is not on the host yet."""
-    directory = wanted_for_host().runtime_directory
-    installed = {stamp.release for stamp in host.get_fact(Releases, directory=directory).installed}
-    return plan.runtime is not None and plan.runtime.release not in installed
+    """Whether the planned release is not on the host yet, judged as the runtime role does."""
+    if plan.runtime is None:
+        return False
+    releases = host.get_fact(Releases, directory=wanted_for_host().runtime_directory)
+    return not stamped_as_planned(releases, plan.runtime)
 
 
-def _room_for_release(plan: Plan) -> Refusal | None:
+def _release_room(plan: Plan) -> tuple[Need, ...] | Refusal:
     if plan.runtime is None or not missing_release(plan):
-        return None
-    if plan.runtime.source is not None:
-        return room_for_build(plan.runtime, wanted_for_host().runtime_directory)
-    assets = release_assets(plan.runtime)
-    if isinstance(assets, Refusal):
-        return assets
-    return no_room(
-        machine_of_host(),
-        wanted_for_host().runtime_directory,
-        (1 + UNPACKED_PER_PACKED) * sum(asset.size_bytes for asset in assets) // MIB,
-        f"release {plan.runtime.release}",
-        "free space there, or name another runtime_directory",
-    )
+        return ()
+    return release_needs(plan.runtime, wanted_for_host().runtime_directory)
+
+
+def _model_room(plan: Plan) -> tuple[Need, ...]:
+    """The plan asks whether the model alone fits; here it is what else comes to the same disk."""
+    model, directory = plan.model, wanted_for_host().models_directory
+    if model is None or model.size_mib is None:
+        return ()
+    there = host.get_fact(Models, directory=directory).bytes_of(model.name, model.quant)
+    to_come_mib = model.size_mib - there // MIB
+    if to_come_mib <= 0:
+        return ()
+    reserve_mib = int(option("models_disk_reserve_mib", 1024))  # what its own role leaves free
+    what, cure = f"model {model.name} {model.quant}", "name another disk with models_directory"
+    return (Need(what, directory, to_come_mib + reserve_mib, cure),)
 
 
 @operation

@@ -9,7 +9,16 @@ from pyinfra.api import QuoteString, StringCommand
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host, state
 
-from boxwright.operation import Commands, kept_pack, noop, operation, refuse, room_for_build
+from boxwright.operation import (
+    Commands,
+    kept_pack,
+    machine_of_host,
+    no_room,
+    noop,
+    operation,
+    refuse,
+    release_needs,
+)
 from boxwright.plan.results import Refusal, SourceBuild
 from roles.runtime.build import collected, compiled, directory_of
 from roles.runtime.install import finished, new_stage, stage_of
@@ -127,7 +136,8 @@ def _steps(
     planned: Planned, source: SourceBuild
 ) -> Generator[PyinfraCommand, None, Refusal | None]:
     runtime, build = planned.runtime, directory_of(planned.runtime)
-    full = room_for_build(runtime, planned.directory)
+    needs = release_needs(runtime, planned.directory)
+    full = needs if isinstance(needs, Refusal) else no_room(machine_of_host(), *needs)
     if full is not None:
         return full
     yield from have_tools(source)

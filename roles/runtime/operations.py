@@ -22,6 +22,7 @@ from boxwright.operation import (
     plan_for_host,
     refuse,
     release_assets,
+    release_needs,
     wanted_for_host,
 )
 from boxwright.plan.results import Refusal, RuntimePlan
@@ -30,9 +31,6 @@ from roles.runtime.leftovers import BuildLeftovers
 from roles.runtime.planned import planned_runtime
 from roles.runtime.releases import prunable
 from roles.runtime.toolkit import TEMPORARY
-
-UNPACKED_PER_PACKED = 4  # upstream's CUDA asset: 0.2 GB packed, 0.7 GB unpacked
-MIB = 1024 * 1024
 
 
 @operation
@@ -87,17 +85,10 @@ def tidy_releases() -> Commands:
 def _install(
     runtime: RuntimePlan, directory: str
 ) -> Generator[PyinfraCommand, None, Refusal | None]:
-    assets = release_assets(runtime)
+    assets, needs = release_assets(runtime), release_needs(runtime, directory)
     if isinstance(assets, Refusal):
         return assets
-    packed = sum(asset.size_bytes for asset in assets)
-    full = no_room(
-        machine_of_host(),
-        directory,
-        (1 + UNPACKED_PER_PACKED) * packed // MIB,
-        f"release {runtime.release}",
-        "free space there, or name another runtime_directory",
-    )
+    full = needs if isinstance(needs, Refusal) else no_room(machine_of_host(), *needs)
     if full is not None:
         return full
     endpoints, downloads = endpoints_for_host(), f"{directory}/.downloads"

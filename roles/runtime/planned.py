@@ -9,9 +9,14 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from boxwright.facts import Releases
-from boxwright.operation import noop, plan_for_host, refuse, wanted_for_host
+from boxwright.operation import (
+    noop,
+    plan_for_host,
+    refuse,
+    stamped_as_planned,
+    wanted_for_host,
+)
 from boxwright.plan.results import Refusal, RuntimePlan, SourceBuild
-from roles.runtime.releases import stamped_as_planned
 
 
 @dataclass(frozen=True)

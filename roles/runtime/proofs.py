@@ -7,11 +7,18 @@ from pyinfra.context import host
 from pyinfra.facts.server import Command
 
 from boxwright.facts import Releases
-from boxwright.operation import Commands, noop, operation, plan_for_host, refuse, wanted_for_host
+from boxwright.operation import (
+    Commands,
+    noop,
+    operation,
+    plan_for_host,
+    refuse,
+    stamped_as_planned,
+    wanted_for_host,
+)
 from boxwright.plan.results import Refusal
 from roles.runtime.binary import build_of, devices_of, flags_in
 from roles.runtime.install import SERVICE_USER
-from roles.runtime.releases import stamped_as_planned
 
 
 @operation

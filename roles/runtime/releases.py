@@ -1,4 +1,4 @@
-"""Which releases are there and which are wanted: stamps compared with the plan (pure)."""
+"""The stamp of a release, and which releases have had their time (pure)."""
 
 from __future__ import annotations
 
@@ -26,19 +26,6 @@ def stamp_of(
         "assets": [{"name": name, "sha256": sha256} for name, sha256 in sums],
         "flags": sorted(flags),
     }
-
-
-def stamped_as_planned(releases: ReleasesState, runtime: RuntimePlan) -> bool:
-    """Whether the planned release is there, made of the planned assets or of the planned source."""
-    pack = runtime.source.pack if runtime.source else None
-    return any(
-        stamp.release == runtime.release
-        and stamp.build == runtime.build
-        and stamp.cuda == runtime.cuda
-        and stamp.pack == pack
-        and tuple(name for name, _ in stamp.assets) == runtime.assets
-        for stamp in releases.installed
-    )
 
 
 def prunable(releases: ReleasesState, keep: int) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,17 +14,31 @@ from typing import Any
 
 import pytest
 
-from boxwright import facts
+from boxwright import facts, supply
 from boxwright.facts import Access, AccessState, PortOwner, Service, ServiceState
 from boxwright.machine import Disk
+from boxwright.plan.results import ModelFile
 from roles.preflight import endpoints, operations
 from roles.preflight.reach import CurlReach, EffectiveUser, Reach, ReachAnswer
 from tests.unit.driver_hosts import on
-from tests.unit.plans import FEDORA, HELP, PASCAL, ROCKY_10, machine
+from tests.unit.plans import FEDORA, HELP, PASCAL, ROCKY_10, machine, tiny
 from tests.unit.role_host import RoleHost, answered, box
 
+CUDA = "llama-b11669-bin-ubuntu-cuda-{}-x64.tar.gz"
+CUDA_ASSETS = (CUDA, f"cudart-{CUDA}")
+ROWS = ("mine-b11669-12.8.tar.gz", "cudart-b11669-12.8.tar.gz")  # tests.unit.driver_hosts
+CPU_ASSETS = ("llama-b11669-bin-ubuntu-x64.tar.gz",)
 FLAGS = frozenset(re.findall(r"--?[A-Za-z][\w-]*", (HELP / "b11669.txt").read_text()))
 ROOT_ACCESS = AccessState(uid=0, user="root", sudo=True, init="systemd")
+
+
+def with_release(host: RoleHost, cuda: str | None = "12.8", assets: Sequence[str] = ()) -> RoleHost:
+    """The host, its release of llama.cpp installed, so that nothing is asked for it."""
+    names = assets or ([name.format(cuda) for name in CUDA_ASSETS] if cuda else CPU_ASSETS)
+    sums = tuple((name, "0" * 64) for name in names)
+    stamp = facts.ReleaseStamp(f"b11669-{cuda or 'cpu'}-x86_64", "b11669", cuda, sums, FLAGS)
+    host.facts[facts.Releases] = facts.ReleasesState(stamp.release, (stamp,))
+    return host
 
 
 def logged_in(**access: object) -> RoleHost:
@@ -75,7 +89,7 @@ def test_the_port_is_free_or_our_own(owner: PortOwner | None, main_pid: int, ref
 
 def test_a_full_system_disk_is_refused_before_the_driver() -> None:
     tight = (Disk("/", "ext4", 40000, 2000), Disk("/srv", "ext4", 900000, 800000))
-    host = box(replace(machine("ryzen"), disks=tight))
+    host = with_release(box(replace(machine("ryzen"), disks=tight)), cuda="13.4")
     host.run(operations.has_room)
     assert host.refusal is not None
     assert "2000 MiB" in host.refusal and f"{operations.DRIVER_MIB} MiB" in host.refusal
@@ -86,7 +100,7 @@ def test_a_full_boot_is_refused_before_the_driver_with_the_number() -> None:
         Disk("/", "ext4", 400000, 300000), Disk("/srv", "ext4", 900000, 800000),
         Disk("/boot", "ext4", 500, 120),
     )  # fmt: skip
-    host = box(replace(machine("ryzen"), disks=disks))
+    host = with_release(box(replace(machine("ryzen"), disks=disks)), cuda="13.4")
     host.run(operations.has_room)
     assert host.refusal is not None
     assert "200 MiB" in host.refusal and "120 MiB" in host.refusal and "/boot" in host.refusal
@@ -98,10 +112,54 @@ def test_a_full_boot_is_refused_before_the_driver_with_the_number() -> None:
 
 def test_a_host_that_was_set_up_before_may_be_nearly_full() -> None:
     found = replace(machine("plain"), disks=(Disk("/", "ext4", 40000, 200),))
-    host = box(replace(found, llama=replace(found.llama, build="b11669")))
-    stamp = facts.ReleaseStamp("b11669-cpu-x86_64", "b11669", None, (), FLAGS)
-    host.facts[facts.Releases] = facts.ReleasesState(stamp.release, (stamp,))
-    assert host.run(operations.has_room) == []
+    found = replace(found, llama=replace(found.llama, build="b11669"))
+    assert with_release(box(found), cuda=None).run(operations.has_room) == []
+
+
+def test_a_release_of_other_assets_is_missing_for_the_disk_and_the_endpoints(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The runtime role installs it anew, so preflight asks what that takes."""
+    asked: list[tuple[str, ...]] = []
+
+    def assets(build: str, names: tuple[str, ...], _: Any) -> Any:
+        asked.append(names)
+        return (supply.ReleaseAsset(names[0], "http://x/y", 200 * 1024 * 1024, "0" * 64),)
+
+    monkeypatch.setattr(supply, "release_assets", assets)
+    found = machine("plain")
+    found = replace(found, llama=replace(found.llama, build="b11669"))
+    for free_mib, room in ((1000, True), (999, False)):
+        disks = (Disk("/", "ext4", 40000, free_mib),)
+        host = box(replace(found, disks=disks))
+        with_release(host, cuda=None, assets=["llama-b11669-bin-of-a-mirror.tar.gz"])
+        assert (host.run(operations.has_room) == []) is room
+        assert room or "needs 1000 MiB free on /" in str(host.refusal)
+    asked.clear()
+    monkeypatch.setattr(supply, "release_assets", lambda *_: supply.Failure("no such", "mend"))
+    host.run(endpoints.endpoints_answer)
+    assert host.refusal is not None and "no such" in host.refusal
+
+
+def test_what_fits_alone_and_not_together_is_refused_before_anything_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The plan sees that the model fits, and the driver would: then the model no longer does."""
+    files = (ModelFile("tiny.gguf", tiny().file_bytes, "b" * 64),)
+    model = supply.ResolvedModel(files, "a" * 40, tiny())
+    monkeypatch.setattr(supply, "model_from_hub", lambda *_: model)
+    found, reserve_mib = machine("ryzen"), 1024
+    model_mib = -(-tiny().file_bytes // (1024 * 1024))
+    need_mib = operations.DRIVER_MIB + operations.BOOT_MIB + model_mib + reserve_mib
+    for free_mib, fits in ((need_mib, True), (need_mib - 1, False)):
+        disks = (Disk("/", "ext4", 90000, free_mib),)
+        host = with_release(box(replace(found, disks=disks)), cuda="13.4")
+        host.facts[facts.Models] = facts.ModelsState(directory="/srv/models")
+        assert host.run(operations.can_be_served) == []
+        assert (host.run(operations.has_room) == []) is fits, host.refusal
+        if not fits:
+            assert "the driver (3072 MiB)" in str(host.refusal)
+            assert f"need {need_mib} MiB free on /" in str(host.refusal)
 
 
 class Web(BaseHTTPRequestHandler):
@@ -153,15 +211,8 @@ def test_a_host_with_dnf_asks_with_curl(web: str) -> None:
     assert not answered(CurlReach, stdin=closed, urls=urls).reached, "the proxy is what is asked"
 
 
-def with_release(host: RoleHost, cuda: str = "12.8") -> RoleHost:
-    """The host, its release of llama.cpp installed, so that only the driver's sources are asked."""
-    stamp = facts.ReleaseStamp(f"b11669-{cuda}-x86_64", "b11669", cuda, (), FLAGS)
-    host.facts[facts.Releases] = facts.ReleasesState(stamp.release, (stamp,))
-    return host
-
-
 def test_what_vouches_for_the_driver_is_asked_for_by_its_family_s_means() -> None:
-    host = with_release(on(ROCKY_10, PASCAL))
+    host = with_release(on(ROCKY_10, PASCAL), assets=ROWS)
     host.facts[CurlReach] = lambda urls: ReachAnswer(False, f"no route to {len(urls)}")
     host.run(endpoints.endpoints_answer)
     assert host.refusal is not None and "no route to 2" in host.refusal
@@ -170,7 +221,7 @@ def test_what_vouches_for_the_driver_is_asked_for_by_its_family_s_means() -> Non
 
 @pytest.mark.parametrize("there", [(), ("rpmfusion-free-release", "rpmfusion-nonfree-release")])
 def test_rpm_fusion_has_to_answer_only_while_it_is_missing(there: tuple[str, ...]) -> None:
-    host = with_release(on(FEDORA, PASCAL))
+    host = with_release(on(FEDORA, PASCAL), assets=ROWS)
     host.install(*there, version="44")
     host.facts[CurlReach] = lambda urls: ReachAnswer(False, f"404 {urls[0]}")
     host.run(endpoints.endpoints_answer)

@@ -11,9 +11,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from boxwright.facts import ReleasesState, ReleaseStamp
+from boxwright.operation import stamped_as_planned
 from boxwright.plan.results import RuntimePlan
 from roles.runtime.binary import build_of, devices_of, flags_in, flags_of
-from roles.runtime.releases import prunable, stamp_of, stamped_as_planned
+from roles.runtime.releases import prunable, stamp_of
 
 HELP = Path(__file__).resolve().parents[1] / "fixtures" / "help"
 PLANNED = RuntimePlan(

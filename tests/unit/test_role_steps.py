@@ -11,7 +11,7 @@ from pyinfra.context import ctx_host
 from pyinfra.facts.server import Command
 
 from boxwright import facts
-from boxwright.operation import no_room
+from boxwright.operation import Need, no_room
 from roles.models import operations as models
 from roles.runtime import operations as runtime
 from roles.runtime import proofs as runtime_proofs
@@ -222,9 +222,22 @@ def test_room_is_asked_of_the_mount_that_holds_the_path() -> None:
         {"mount": "/srv", "filesystem": "ext4", "size_mib": 1000, "free_mib": 900},
     ]
     report = machine("ryzen", disks=disks)
-    assert no_room(report, "/srv/models", 900, "model x", "free space") is None
-    full = no_room(report, "/srv/models", 901, "model x", "free space")
+    assert no_room(report, Need("model x", "/srv/models", 900, "free space")) is None
+    full = no_room(report, Need("model x", "/srv/models", 901, "free space"))
     assert full is not None
     assert full.reason == "model x needs 901 MiB free on /srv (/srv/models), has 900 MiB"
     assert full.cure == "free space"
-    assert no_room(report, "/srvother", 51, "x", "y") is not None
+    assert no_room(report, Need("x", "/srvother", 51, "y")) is not None
+
+
+def test_what_lies_on_one_disk_has_to_fit_there_together() -> None:
+    disks = [
+        {"mount": "/", "filesystem": "ext4", "size_mib": 100, "free_mib": 50},
+        {"mount": "/srv", "filesystem": "ext4", "size_mib": 1000, "free_mib": 900},
+    ]
+    report = machine("ryzen", disks=disks)
+    parts = (Need("a", "/usr", 30, "clean"), Need("b", "/opt", 10, "move b"))
+    assert no_room(report, *parts, Need("m", "/srv/models", 900, "less")) is None
+    full = no_room(report, *parts, Need("b", "/var", 11, "move b"))
+    assert full is not None and full.cure == "clean; or move b"
+    assert full.reason == "a (30 MiB) and b (21 MiB) need 51 MiB free on /, has 50 MiB"
