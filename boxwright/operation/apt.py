@@ -91,9 +91,10 @@ class Candidates(FactBase[dict[str, str]]):
         """None known."""
         return {}
 
-    def command(self, names: Sequence[str]) -> StringCommand:
+    def command(self, names: Sequence[str], options: str = "") -> StringCommand:
         """One apt-cache policy for all."""
-        return StringCommand("LC_ALL=C apt-cache policy", *(QuoteString(name) for name in names))
+        words = (QuoteString(name) for name in names)
+        return StringCommand(f"LC_ALL=C apt-cache {options} policy", *words)
 
     def process(self, output: list[str]) -> dict[str, str]:
         """Read `NAME:` blocks with their `Candidate:` line."""

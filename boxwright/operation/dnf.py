@@ -119,13 +119,13 @@ class RpmCandidates(FactBase[dict[str, str]]):
         """None known."""
         return {}
 
-    def command(self, names: Sequence[str]) -> StringCommand:
+    def command(self, names: Sequence[str], options: str = "") -> StringCommand:
         """One query; a locked version is seen like any other (dnf-versionlock's manual)."""
         row = r"%{name}\t%{evr}\t%{name}-%{version}-%{release}.%{arch}\n"
         return StringCommand(
             f"set -a; test ! -f {PROXY_FILE} || . {PROXY_FILE};",
-            "LC_ALL=C dnf -q repoquery --latest-limit=1 --arch=x86_64,noarch --queryformat",
-            QuoteString(row), *(QuoteString(name) for name in names),
+            f"LC_ALL=C dnf -q {options} repoquery --latest-limit=1 --arch=x86_64,noarch",
+            "--queryformat", QuoteString(row), *(QuoteString(name) for name in names),
         )  # fmt: skip
 
     def process(self, output: list[str]) -> dict[str, str]:

@@ -34,16 +34,21 @@ def installed_packages(patterns: Sequence[str]) -> dict[str, Package]:
     return {one.name: one for one in whole} | by_full_name
 
 
-def available_packages(specs: Sequence[str]) -> dict[str, str]:
-    """The versions that would be installed, by name; what no source has is absent."""
-    return host.get_fact(manager_of_host().available, names=list(specs)) if specs else {}
+def available_packages(specs: Sequence[str], options: str = "") -> dict[str, str]:
+    """The versions that would be installed, by name; what no source has is absent.
+
+    `options` are words of the manager's that change which sources it sees.
+    """
+    if not specs:
+        return {}
+    return host.get_fact(manager_of_host().available, names=list(specs), options=options)
 
 
-def update_lists() -> Commands:
+def update_lists(options: str = "") -> Commands:
     """Fetch the package lists; an unreachable or wrongly signed source is an error, no warning."""
     manager = manager_of_host()
     yield from manager.patiently(
-        manager.update,
+        f"{manager.update} {options}".rstrip(),
         Refusal(
             f"{manager.tool} could not fetch the lists of packages, and some are missing here",
             "correct the sources of packages, the proxy_url option or the network of this host",

@@ -18,6 +18,7 @@ from roles.driver.key import KEYS
 from roles.driver.planned import INSTALLED, NVIDIA_REPOSITORY, planned_driver, planned_with
 
 COMPONENTS = "/etc/apt/sources.list.d/boxwright-components.sources"
+DNF_ID = "boxwright-nvidia"
 PIN = "/etc/apt/preferences.d/boxwright-nvidia"
 
 
@@ -33,7 +34,9 @@ def add_source() -> Commands:
             yield from absent(SOURCES["apt"])
             noop("the repository is a source of this host already, with a key of its own")
             return
-        yield from rendered(SOURCES[driver.manager], uri=uri, key=KEYS[driver.manager])
+        yield from rendered(
+            SOURCES[driver.manager], uri=uri, key=KEYS[driver.manager], id=DNF_ID, enabled=1
+        )
     elif driver.source != INSTALLED:
         yield from absent(SOURCES[driver.manager])
         yield from absent(KEYS[driver.manager])

@@ -26,11 +26,11 @@ from boxwright.operation import (
     wanted_for_host,
 )
 from boxwright.plan.results import Refusal, RuntimePlan
+from roles.runtime.cuda_source import TEMPORARY
 from roles.runtime.install import finished, new_stage, stage_of, unpacked
 from roles.runtime.leftovers import BuildLeftovers
 from roles.runtime.planned import planned_runtime
 from roles.runtime.releases import prunable
-from roles.runtime.toolkit import TEMPORARY
 
 
 @operation

@@ -1,8 +1,4 @@
-"""What a build needs on the host that compiles: tools, a compiler, and the CUDA toolkit.
-
-NVIDIA's repository for the toolkit is a source of packages only while it is being installed: it
-also carries drivers, and the driver is not its business (reference/nvidia.md, 3.7, "Don't mix").
-"""
+"""What a build needs on the host that compiles: tools, a compiler, and the CUDA toolkit."""
 
 from __future__ import annotations
 
@@ -12,47 +8,29 @@ from pathlib import PurePosixPath
 from pyinfra.api import QuoteString, StringCommand
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
-from pyinfra.facts.files import File, FindInFile
+from pyinfra.facts.files import File
 
 from boxwright.operation import (
     Ask,
     Commands,
     Download,
-    absent,
     available_packages,
-    component_stanzas,
     curl_options,
     enable_repositories,
     endpoints_for_host,
     fetch,
-    have_nvidia_key,
     install_packages,
     installed_packages,
-    is_sourced_elsewhere,
     manager_of_host,
     nvidia_redist_url,
-    nvidia_repository_url,
     quoted,
-    rendered,
     update_lists,
 )
-from boxwright.operation.nvidia import SOURCES
 from boxwright.plan.results import Refusal, SourceBuild, Tarball, ToolkitPlan
+from roles.runtime.cuda_source import have_sources
 from roles.runtime.leftovers import DOWNLOADS
 
-REPOSITORY = "nvidia-repository"
 REDISTRIBUTABLE = "redistributable"
-CUDA_SOURCES = {
-    "apt": "/etc/apt/sources.list.d/boxwright-cuda.sources",
-    "dnf": "/etc/yum.repos.d/boxwright-cuda.repo",
-}
-CUDA_KEYS = {
-    "apt": "/etc/apt/keyrings/boxwright-cuda.asc",
-    "dnf": "/etc/pki/rpm-gpg/RPM-GPG-KEY-boxwright-cuda",
-}
-COMPONENTS_TEMPLATE = "/etc/apt/sources.list.d/boxwright-components.sources"
-COMPONENTS = "/etc/apt/sources.list.d/boxwright-cuda-components.sources"
-TEMPORARY = (*CUDA_SOURCES.values(), *CUDA_KEYS.values(), COMPONENTS)
 UNPACK_TIMEOUT_S = 1800
 
 
@@ -73,29 +51,29 @@ def have_toolkit(source: SourceBuild) -> Generator[PyinfraCommand, None, Refusal
         return (yield from _unpacked(toolkit))
     if len(installed_packages(toolkit.packages)) == len(toolkit.packages):
         return None
-    manager = manager_of_host()
-    if toolkit.source == REPOSITORY:
-        failed = yield from _add_repository(toolkit, manager.name)
-        if failed is not None:
-            return failed
-    stanzas = component_stanzas(toolkit.components)
-    if stanzas:
-        yield from rendered(COMPONENTS, template=COMPONENTS_TEMPLATE, stanzas=stanzas)
-    yield from update_lists()
-    offered = available_packages(toolkit.packages)
+    return (yield from _packaged(toolkit))
+
+
+def _packaged(toolkit: ToolkitPlan) -> Generator[PyinfraCommand, None, Refusal | None]:
+    """Have a toolkit's packages from the distribution or from NVIDIA's repository."""
+    options = yield from have_sources(toolkit)
+    if isinstance(options, Refusal):
+        return options
+    yield from update_lists(options)
+    offered = available_packages(toolkit.packages, options)
     lacking = [name for name in toolkit.packages if name not in offered]
-    if not lacking:
-        host.log(f"CUDA {toolkit.version} is being installed: some GB, this takes minutes")
-        yield from manager.patiently(
-            f"{manager.install} {quoted(toolkit.packages)}",
-            Refusal(
-                f"{manager.tool} could not install CUDA {toolkit.version}",
-                "mend what is told in brackets, then run again",
-            ),
-        )
-    for path in (CUDA_SOURCES[manager.name], CUDA_KEYS[manager.name], COMPONENTS):
-        yield from absent(path)
-    return _not_offered(toolkit, lacking) if lacking else None
+    if lacking:
+        return _not_offered(toolkit, lacking)
+    manager = manager_of_host()
+    host.log(f"CUDA {toolkit.version} is being installed: some GB, this takes minutes")
+    yield from manager.patiently(
+        f"{manager.install} {options} {quoted(toolkit.packages)}",
+        Refusal(
+            f"{manager.tool} could not install CUDA {toolkit.version}",
+            "mend what is told in brackets, then run again",
+        ),
+    )
+    return None
 
 
 def _not_offered(toolkit: ToolkitPlan, lacking: Sequence[str]) -> Refusal:
@@ -106,25 +84,6 @@ def _not_offered(toolkit: ToolkitPlan, lacking: Sequence[str]) -> Refusal:
         "choose another line with runtime_cuda (boxwright plan tells which fit), or name assets of"
         " your own in runtime_asset_rows",
     )
-
-
-def _add_repository(
-    toolkit: ToolkitPlan, manager: str
-) -> Generator[PyinfraCommand, None, Refusal | None]:
-    """Have NVIDIA's repository among the sources, by its checked key, if the driver's is not it."""
-    repository = toolkit.repository or ""
-    uri = f"{nvidia_repository_url()}/{repository}/x86_64/"
-    if manager == "apt" and is_sourced_elsewhere(uri, CUDA_KEYS["apt"]):
-        return None
-    if host.get_fact(FindInFile, path=SOURCES[manager], pattern=f"/{repository}/"):
-        return None
-    failed = yield from have_nvidia_key(repository, CUDA_KEYS[manager])
-    if failed is not None:
-        return failed
-    yield from rendered(
-        CUDA_SOURCES[manager], template=SOURCES[manager], uri=uri, key=CUDA_KEYS[manager]
-    )
-    return None
 
 
 def _unpacked(toolkit: ToolkitPlan) -> Generator[PyinfraCommand, None, Refusal | None]:

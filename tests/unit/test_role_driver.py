@@ -26,7 +26,7 @@ def candidates(**versions: str) -> dict[str, str]:
 
 
 def offering(host: RoleHost, **versions: str) -> RoleHost:
-    host.facts[Candidates] = lambda names: {
+    host.facts[Candidates] = lambda names, options: {
         name: version for name, version in candidates(**versions).items() if name in names
     }
     return host
@@ -184,7 +184,7 @@ def test_nothing_is_removed_when_the_right_driver_cannot_come() -> None:
 
 def test_headers_that_are_gone_from_the_archive_are_told_with_their_cure() -> None:
     host = box(ryzen())
-    host.facts[Candidates] = lambda names: {n: NEWEST for n in names if n != HEADERS[0]}
+    host.facts[Candidates] = lambda names, options: {n: NEWEST for n in names if n != HEADERS[0]}
     host.run(operations.install_packages_of_branch)
     assert host.refusal is not None
     assert HEADERS[0] in host.refusal and "dist-upgrade" in host.refusal
@@ -192,7 +192,9 @@ def test_headers_that_are_gone_from_the_archive_are_told_with_their_cure() -> No
 
 def test_a_package_in_no_source_is_named() -> None:
     host = box(ryzen())
-    host.facts[Candidates] = lambda names: {n: NEWEST for n in names if n != "nvidia-persistenced"}
+    host.facts[Candidates] = lambda names, options: {
+        n: NEWEST for n in names if n != "nvidia-persistenced"
+    }
     host.run(operations.install_packages_of_branch)
     assert host.refusal is not None and "nvidia-persistenced" in host.refusal
 

@@ -39,7 +39,7 @@ def rocky(**data: Any) -> RoleHost:
         EnabledRepositories: ("appstream", "baseos", "crb", "epel"),
         EnabledStream: "580-dkms",
         Locks: tuple((name, V580) for name in DRIVER),
-        RpmCandidates: lambda names: (
+        RpmCandidates: lambda names, options: (
             {name: "5.14.0-1" for name in HEADERS} | {name: V580 for name in DRIVER}
         ),
     }
@@ -216,7 +216,7 @@ def test_a_host_as_planned_is_left_alone() -> None:
 
 def test_headers_that_the_repositories_have_dropped_are_told_with_the_cure() -> None:
     host = rocky()
-    host.facts[RpmCandidates] = lambda names: {name: V580 for name in DRIVER}
+    host.facts[RpmCandidates] = lambda names, options: {name: V580 for name in DRIVER}
     host.run(operations.install_packages_of_branch)
     assert host.refusal is not None
     assert HEADERS[0] in host.refusal and "dnf upgrade" in host.refusal
