@@ -24,7 +24,7 @@ from boxwright.operation.packages import (
     manager_of_host,
     update_lists,
 )
-from boxwright.operation.packs import Pack, drop_pack, keep_pack, kept_pack, pack_part
+from boxwright.operation.packs import Pack, dropped_if_damaged, keep_pack, kept_pack, pack_part
 from boxwright.operation.planning import (
     SILENT,
     args_digest,
@@ -76,7 +76,7 @@ __all__ = [
     "curl_proxy_options",
     "curl_quoted",
     "disk_of",
-    "drop_pack",
+    "dropped_if_damaged",
     "enable_repositories",
     "endpoints_for_host",
     "fetch",

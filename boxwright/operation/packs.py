@@ -31,6 +31,9 @@ def keep_pack(source: SourceBuild, sha256: str, size_bytes: int) -> Pack | Refus
     return Refusal(found.reason, found.cure) if isinstance(found, supply.Failure) else found
 
 
-def drop_pack(source: SourceBuild) -> None:
-    """Forget a pack that turned out to be damaged."""
-    supply.drop_pack(_directory(), source.pack)
+def dropped_if_damaged(source: SourceBuild, pack: Pack) -> bool:
+    """Whether a pack turns out to be damaged here; then it is forgotten. All of it is read."""
+    damaged = not supply.is_whole(pack)
+    if damaged:
+        supply.drop_pack(_directory(), source.pack)
+    return damaged

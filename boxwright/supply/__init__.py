@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from boxwright.plan.known import ModelChoice
 from boxwright.supply.models import find_model
 from boxwright.supply.once import forget, once
-from boxwright.supply.packs import Pack, drop_pack, find_pack, keep_pack, pack_part, packs_directory
+from boxwright.supply.packs import (
+    Pack,
+    drop_pack,
+    find_pack,
+    is_whole,
+    keep_pack,
+    pack_part,
+    packs_directory,
+)
 from boxwright.supply.releases import find_assets
 from boxwright.supply.results import Endpoints, Failure, ReleaseAsset, ResolvedModel
 from boxwright.supply.sources import find_source
@@ -22,6 +30,7 @@ __all__ = [
     "drop_pack",
     "find_pack",
     "forget",
+    "is_whole",
     "keep_pack",
     "model_from_hub",
     "model_from_stamp",

@@ -89,6 +89,15 @@ def keep_pack(directory: Path, key: str, sha256: str, size_bytes: int) -> Pack |
     return Pack(path, sha256, size_bytes)
 
 
+def is_whole(pack: Pack) -> bool:
+    """Whether the bytes of a pack are still those it was kept with; reads all of it."""
+    try:
+        return _sha256_of(pack.path) == pack.sha256
+    except OSError as error:
+        logger.debug("%s cannot be read: %s", pack.path, error)
+        return False
+
+
 def drop_pack(directory: Path, key: str) -> None:
     """Forget a pack that turned out to be damaged."""
     for path in (_described(directory, key), directory / f"{key}.tar.gz"):

@@ -29,7 +29,7 @@ from roles.runtime.source import have_tree
 from roles.runtime.toolkit import have_toolkit, have_tools
 
 _round = Round()
-_compiled_now: set[tuple[str, str]] = set()
+_unfit: set[tuple[str, str]] = set()  # hosts with the sha256 of packs that were of no use there
 
 
 def _active() -> frozenset[str]:
@@ -59,17 +59,18 @@ def compile_for_all() -> Commands:
     if found is None:
         return
     planned, source = found
-    chosen = _round.compiler(source.pack, _active())
+    active = _active()
+    chosen = _round.compiler(source.pack, active)
     if planned.there:
         noop(f"release {planned.runtime.release} is installed")
     elif kept_pack(source) is not None:
         noop(f"pack {source.pack} is on this machine")
-    elif chosen not in (None, host.name):
-        noop(f"{chosen} compiles it")
-    elif chosen is None and _round.giver(source.pack, _active()) is not None:
-        noop("another host has it")
-    else:
+    elif chosen == host.name:
+        for name, why in _round.failed(source.pack, active).items():
+            host.log(f"{name} could not compile it: {why}")
         yield from _made(planned, source)
+    else:
+        noop(f"{chosen} compiles it" if chosen else "another host has it, or nobody could make it")
 
 
 @operation
@@ -80,7 +81,7 @@ def give_to_others() -> Commands:
         return
     planned, source = found
     active = _active()
-    fresh = (host.name, source.pack) in _compiled_now
+    fresh = _round.made(host.name, source.pack)
     asked = _round.giver(source.pack, active) == host.name and _round.wanted(source.pack, active)
     if planned.there and (fresh or asked) and kept_pack(source) is None:
         yield from given(planned.runtime, source, planned.directory)
@@ -98,12 +99,14 @@ def take_from_others() -> Commands:
     pack = kept_pack(source)
     if planned.there:
         noop(f"release {planned.runtime.release} is installed")
-    elif pack is None:
+    elif pack is None or (host.name, pack.sha256) in _unfit:
         noop("there is no pack to take")
     else:
         failed = yield from taken(planned.runtime, source, pack, planned.directory)
-        if failed is not None:  # it compiles for itself in the next operation
+        if failed is not None:  # it compiles for itself in a later operation
             host.log(failed.sentence(), logger.warning)
+        if failed is not None and kept_pack(source) is not None:
+            _unfit.add((host.name, pack.sha256))
 
 
 @operation
@@ -116,20 +119,35 @@ def compile_alone() -> Commands:
     if planned.there:
         noop(f"release {planned.runtime.release} is installed")
         return
+    active = _active()
+    if _round.hopeless(source.pack, active):
+        yield from refuse(_nobody_could(planned.runtime.release, source.pack, active))
+        return
     yield from _made(planned, source)
     if kept_pack(source) is None:
         yield from given(planned.runtime, source, planned.directory)
 
 
+def _nobody_could(release: str, pack: str, active: frozenset[str]) -> Refusal:
+    tried = [f"{name} ({why})" for name, why in _round.failed(pack, active).items()]
+    return Refusal(
+        f"release {release} is on no host: it does not compile on {' nor on '.join(tried)}",
+        "mend what is told of those hosts, then run again: one host compiles for all that are"
+        " alike",
+    )
+
+
 def _made(planned: Planned, source: SourceBuild) -> Commands:
     """Compile and install; the host is refused where that cannot be done."""
+    _round.begins(host.name, source.pack)
     failed = yield from _steps(planned, source)
     if failed is not None:
+        _round.fails(host.name, source.pack, failed.reason)
         yield from refuse(failed)
         return
     # what is left of the build goes once the release has its name; ccache stays
     yield StringCommand("rm -rf --", QuoteString(directory_of(planned.runtime)))
-    _compiled_now.add((host.name, source.pack))
+    _round.has(host.name, source.pack)
 
 
 def _steps(

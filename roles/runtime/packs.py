@@ -14,7 +14,7 @@ from boxwright.operation import (
     Collect,
     Pack,
     Upload,
-    drop_pack,
+    dropped_if_damaged,
     hashing_timeout_s,
     keep_pack,
     pack_part,
@@ -25,6 +25,7 @@ from roles.runtime.install import finished, new_stage, stage_of, unpacked
 from roles.runtime.leftovers import PACKED
 
 PACKING_TIMEOUT_S = 3600
+SENDINGS = 2  # what did not arrive whole is sent once more
 
 
 def given(
@@ -68,28 +69,47 @@ def taken(
     runtime: RuntimePlan, source: SourceBuild, pack: Pack, directory: str
 ) -> Generator[PyinfraCommand, None, Refusal | None]:
     """Install a pack of this machine; or why it could not be."""
-    packed = _packed(source)
     yield StringCommand("umask 022 && mkdir -p", PACKED)
     host.log(f"{source.pack}: sending {size_text(pack.size_bytes)}, nothing is compiled")
-    upload = Upload(pack.path, packed)
-    yield upload
-    ask = Ask("sha256sum <", QuoteString(packed), _timeout=hashing_timeout_s(pack.size_bytes))
-    yield ask
-    found = ask.last_line.split(" ")[0]
-    if not upload.succeeded or found != pack.sha256:
-        yield StringCommand("rm -f --", QuoteString(packed))
-        if upload.succeeded:
-            drop_pack(source)
+    for sending in range(1, SENDINGS + 1):
+        wrong = yield from _sent(source, pack)
+        if wrong is None:
+            break
+        if dropped_if_damaged(source, pack):
+            return Refusal(
+                f"pack {source.pack} is damaged on this machine and forgotten here: its sha256 is"
+                f" not {pack.sha256} any more",
+                "run again; if packs are damaged again, look at the disk of this machine",
+            )
+        if sending < SENDINGS:
+            host.log(f"{source.pack} did not arrive whole ({wrong}): sending it again")
+    else:
         return Refusal(
-            f"pack {source.pack} did not arrive whole: sha256 {found or 'unknown'}, needed"
-            f" {pack.sha256} ({upload.said or 'it is forgotten here'})",
-            "run again",
+            f"pack {source.pack} did not arrive whole in {SENDINGS} sendings ({wrong}); the copy on"
+            " this machine is right",
+            "look at the connection to this host, and at its disk and RAM, then run again",
         )
     stage = stage_of(runtime, directory)
     yield from new_stage(stage)
-    yield from unpacked((packed,), stage)
-    yield StringCommand("rm -f --", QuoteString(packed))
+    yield from unpacked((_packed(source),), stage)
+    yield StringCommand("rm -f --", QuoteString(_packed(source)))
     return (yield from finished(runtime, directory, ()))
+
+
+def _sent(source: SourceBuild, pack: Pack) -> Generator[PyinfraCommand, None, str | None]:
+    """Have the pack on the host; or what is wrong with what arrived, of which nothing stays."""
+    packed = QuoteString(_packed(source))
+    upload = Upload(pack.path, _packed(source))
+    yield upload
+    found = ""
+    if upload.succeeded:
+        ask = Ask("sha256sum <", packed, _timeout=hashing_timeout_s(pack.size_bytes))
+        yield ask
+        found = ask.last_line.split(" ")[0]
+    if found == pack.sha256:
+        return None
+    yield StringCommand("rm -f --", packed)
+    return upload.said or f"sha256 {found or 'unknown'}, needed {pack.sha256}"
 
 
 def _packed(source: SourceBuild) -> str:

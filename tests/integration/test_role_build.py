@@ -31,17 +31,15 @@ PACKED = f"/var/cache/boxwright/packs/{PACK}.tar.gz"
 BYTES = b"what was compiled"
 SUM = hashlib.sha256(BYTES).hexdigest()
 URL = "http://mirror/repos/ggml-org/llama.cpp/tarball/b11669"
-ROUND = (
-    compiling.agree, compiling.compile_for_all, compiling.give_to_others,
-    compiling.take_from_others, compiling.compile_alone,
-)  # fmt: skip
+ONE = (compiling.compile_for_all, compiling.give_to_others, compiling.take_from_others)
+ROUND = (compiling.agree, *ONE, *ONE, compiling.compile_alone)  # as roles/runtime/deploy.py has it
 
 
 @pytest.fixture(autouse=True)
 def fresh_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of its own for each test, and a server that has every source."""
     monkeypatch.setattr(compiling, "_round", Round())
-    monkeypatch.setattr(compiling, "_compiled_now", set())
+    monkeypatch.setattr(compiling, "_unfit", set())
     monkeypatch.setattr(supply, "source_tree", lambda *_: URL)
 
 
@@ -276,12 +274,75 @@ def test_of_hosts_alike_the_fastest_compiles_and_the_others_get_its_pack(
         assert any("--version" in text for text in host.sent)  # what came is asked itself
 
 
-def test_a_host_whose_compiler_failed_compiles_for_itself(make: Callable[..., RoleHost]) -> None:
-    one, two = make("one", "two", cores=32), make("two", "one")
-    one.answers["boxwright-watch"] = ("ended 1 [2/9]",)
-    together(one, two)
-    assert one.refusal is not None and "does not compile" in one.refusal
-    assert two.refusal is None and has_compiled(two) and has_release(two)
+def failing(host: RoleHost, complaint: str = "") -> RoleHost:
+    """A host on which the build ends with an error."""
+    host.answers["boxwright-watch"] = ("ended 1 [2/9]",)
+    host.answers["grep -aE"] = (complaint,) if complaint else ()
+    return host
+
+
+def lab(make: Callable[..., RoleHost], size: int) -> list[RoleHost]:
+    """Hosts that are alike, the first the fastest."""
+    names = [f"box{number}" for number in range(size)]
+    return [
+        make(name, *(other for other in names if other != name), cores=32 - number)
+        for number, name in enumerate(names)
+    ]
+
+
+def test_if_the_host_that_compiles_fails_the_next_one_does_and_no_other(
+    make: Callable[..., RoleHost],
+) -> None:
+    hosts = lab(make, 10)
+    failing(hosts[0], "fatal error: no space left on device")
+    together(*hosts)
+    assert hosts[0].refusal is not None and "no space left" in hosts[0].refusal
+    assert [has_compiled(host) for host in hosts] == [True, True, *[False] * 8]
+    assert all(host.refusal is None and has_release(host) for host in hosts[1:])
+    told = "".join(hosts[1].logged)
+    assert "box0 could not compile it" in told and "no space left on device" in told
+
+
+def test_what_two_hosts_cannot_compile_no_other_tries_and_all_are_told_why(
+    make: Callable[..., RoleHost],
+) -> None:
+    hosts = lab(make, 10)
+    failing(hosts[0], "ggml.c:7: error: too old a compiler")
+    failing(hosts[1], "ggml.c:9: error: another one")
+    together(*hosts)
+    assert [has_compiled(host) for host in hosts] == [True, True, *[False] * 8]
+    for host in hosts[2:]:
+        assert host.refusal is not None and not has_release(host)
+        for said in ("box0 (", "too old a compiler", "box1 (", "another one"):
+            assert said in host.refusal
+    # the next run begins anew, with what was mended
+    for host in hosts:
+        host.answers["boxwright-watch"] = ("ended 0 [9/9]",)
+        host.others = tuple(one.name for one in hosts if one is not host)
+    compiling._round = Round()
+    for operation in ROUND:
+        for host in hosts:
+            host.run(operation)
+    assert all(has_release(host) for host in hosts)
+
+
+def test_a_host_that_a_plain_command_ended_counts_as_one_that_failed(
+    make: Callable[..., RoleHost],
+) -> None:
+    hosts = lab(make, 4)
+    for host in hosts[:2]:
+        host.fails_next = lambda text: "systemd-run" in text
+    for operation in ROUND:  # such a host has no refusal, pyinfra drops it all the same
+        for host in [one for one in hosts if not one.name.startswith("gone")]:
+            host.run(operation)
+            if "systemd-run" in (host.sent or [""])[-1]:
+                host.name = f"gone-{host.name}"
+        active = [one.name for one in hosts]
+        for host in hosts:
+            host.others = tuple(name for name in active if name != host.name)
+    assert [has_compiled(host) for host in hosts] == [True, True, False, False]
+    assert hosts[3].refusal is not None
+    assert "box0 (its own messages tell why) nor on box1" in hosts[3].refusal
 
 
 def test_a_later_host_is_given_what_an_earlier_run_kept(make: Callable[..., RoleHost]) -> None:
@@ -297,7 +358,7 @@ def test_a_host_that_has_it_installed_gives_it_without_compiling(
     one = make("one", "two")
     together(one)
     shutil.rmtree(one.data.get("runtime_packs_directory"))  # another person's machine
-    compiling._compiled_now.clear()
+    compiling._round.begun.clear()
     before = len(one.sent)
     two = make("two", "one")
     together(one, two)
@@ -305,15 +366,50 @@ def test_a_host_that_has_it_installed_gives_it_without_compiling(
     assert any("tar --create" in text for text in one.sent[before:])
 
 
-def test_a_damaged_pack_is_forgotten_and_the_host_compiles(make: Callable[..., RoleHost]) -> None:
+def test_a_damaged_pack_is_forgotten_and_one_host_compiles(make: Callable[..., RoleHost]) -> None:
     one = make("one")
     together(one)
     packs = Path(one.data.get("runtime_packs_directory"))
     (packs / f"{PACK}.tar.gz").write_bytes(BYTES[::-1])  # of the same length
-    two = make("two")
-    together(two)
-    assert two.refusal is None and has_compiled(two) and has_release(two)
+    two, three = make("two", "three"), make("three", "two")
+    together(two, three)
+    for host in (two, three):
+        assert host.refusal is None and has_release(host)
+    assert [has_compiled(host) for host in (two, three)] == [True, False]
+    assert any("damaged on this machine" in text for text in two.logged)
+    assert sum(f"upload {PACKED}" == text for text in two.sent) == 1
     assert (packs / f"{PACK}.tar.gz").read_bytes() == BYTES  # made anew
+
+
+def damages(times: int) -> Callable[[RoleHost], tuple[str, ...]]:
+    """An answer of sha256sum for a file of which the first `times` arrivals have a wrong bit."""
+    left = iter(range(times))
+
+    def answer(host: RoleHost) -> tuple[str, ...]:
+        arrived = host.carried.get(PACKED, b"")
+        wrong = next(left, None) is not None
+        return (hashlib.sha256(arrived[::-1] if wrong else arrived).hexdigest() + "  -",)
+
+    return answer
+
+
+def test_a_pack_that_arrived_damaged_is_sent_once_more_and_stays_here(
+    make: Callable[..., RoleHost],
+) -> None:
+    one = make("one")
+    together(one)
+    two, three = make("two", "three"), make("three", "two")
+    two.answers["sha256sum <"] = damages(1)
+    three.answers["sha256sum <"] = damages(9)
+    together(two, three)
+    assert has_release(two) and not has_compiled(two)
+    assert sum(f"upload {PACKED}" == text for text in two.sent) == 2
+    # a host that never gets it whole compiles for itself, and the pack is not to blame
+    assert has_release(three) and has_compiled(three)
+    assert sum(f"upload {PACKED}" == text for text in three.sent) == 2
+    assert any("the copy on this machine is right" in text for text in three.logged)
+    pack = Path(one.data.get("runtime_packs_directory")) / f"{PACK}.tar.gz"
+    assert pack.read_bytes() == BYTES
 
 
 def test_a_pack_whose_backends_do_not_load_here_is_compiled_here(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.supply import Failure, Pack, drop_pack, find_pack, keep_pack, pack_part
+from boxwright.supply import Failure, Pack, drop_pack, find_pack, is_whole, keep_pack, pack_part
 from boxwright.supply.packs import packs_directory
 
 KEY, BYTES = "b11669-cuda12.8_61-glibc2.36-x86_64", b"packed"
@@ -29,6 +29,16 @@ def test_a_pack_that_was_kept_is_found_with_its_sum(tmp_path: Path) -> None:
     assert kept == Pack(directory / f"{KEY}.tar.gz", SUM, len(BYTES)) == find_pack(directory, KEY)
     drop_pack(directory, KEY)
     assert find_pack(directory, KEY) is None and list(directory.iterdir()) == []
+
+
+def test_a_pack_is_whole_while_its_bytes_are_those_that_were_kept(tmp_path: Path) -> None:
+    grown(tmp_path)
+    kept = keep_pack(tmp_path, KEY, SUM, len(BYTES))
+    assert isinstance(kept, Pack) and is_whole(kept)
+    kept.path.write_bytes(BYTES[::-1])
+    assert not is_whole(kept)
+    kept.path.unlink()
+    assert not is_whole(kept)
 
 
 def test_what_arrived_with_another_sum_gets_no_name(tmp_path: Path) -> None:
