@@ -213,7 +213,7 @@ server_dropins = {}
 # time a start may take beside reading the model, in seconds
 server_start_base_s = 900
 
-# how slow the model disk may read, in MiB/s; gives the start's deadline
+# how slow the model disk may read or write, in MiB/s; gives the start's deadlines
 server_disk_read_mib_s = 100
 
 # how many tokens the measured completion asks for

@@ -4,7 +4,8 @@
 # server_dropins: texts of systemd drop-ins for the unit, by name
 # server_start_base_s: time a start may take beside reading the model, in seconds; the first one
 #     on a Pascal card compiles its kernels (reference/llama-cpp.md, section 5)
-# server_disk_read_mib_s: how slow the model disk may read, in MiB/s; gives the start's deadline
+# server_disk_read_mib_s: how slow the model disk may read or write, in MiB/s; gives the start's
+#     deadlines
 # server_decode_tokens: how many tokens the measured completion asks for
 # server_answer_timeout_s: how long that completion may take, in seconds
 DEFAULTS: dict[str, object] = {

@@ -18,6 +18,7 @@ from boxwright.operation import (
     write_whole,
 )
 from boxwright.plan.results import Refusal
+from roles.server.health import restart_s
 from roles.server.key import KEY_MODE, KEY_OWNER, KEY_PATH
 from roles.server.unit import (
     DROPIN_DIRECTORY,
@@ -29,10 +30,6 @@ from roles.server.unit import (
     unwanted_dropins,
 )
 from roles.server.wanted import Wish, did_not_start, wish_for_host
-
-POLL_S = 1.0
-LOG_EVERY_S = 15.0
-STOP_TIMEOUT_S = 240
 
 
 @operation
@@ -101,7 +98,9 @@ def start_service() -> Commands:
         return
     # a start that failed before counts against StartLimitBurst: begin afresh
     yield StringCommand("systemctl reset-failed", UNIT, "2>/dev/null || true")
-    start = Ask("systemctl restart", UNIT, _timeout=STOP_TIMEOUT_S)
+    settings = wish.settings
+    timeout_s = restart_s(settings.start_timeout_s, settings.stop_timeout_s)
+    start = Ask("systemctl restart", UNIT, _timeout=timeout_s)
     yield start
     if not start.succeeded:
         yield from refuse(did_not_start("systemd could not start it"))

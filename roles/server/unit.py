@@ -14,6 +14,8 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from roles.server.health import BASE_S
+
 UNIT = "llama-server.service"
 UNIT_PATH = f"/etc/systemd/system/{UNIT}"
 DROPIN_DIRECTORY = f"{UNIT_PATH}.d"
@@ -30,7 +32,7 @@ class Settings:
     """What one host's unit depends on. `secret` is the digest of what is in no unit: the API key.
 
     `model_sums` are the sha256 of the model's files: other weights under the same names are other
-    weights.
+    weights. systemd gives each command of a start `start_timeout_s`, and a stop `stop_timeout_s`.
     """
 
     alias: str
@@ -45,6 +47,8 @@ class Settings:
     secret: str = ""
     numa_policy: str | None = None
     drop_caches: bool = False
+    start_timeout_s: int = BASE_S
+    stop_timeout_s: int = BASE_S
 
 
 def exec_word(word: str) -> str:
@@ -81,6 +85,9 @@ def rendered_unit(settings: Settings, template: str, digest: str) -> str:
         gpus=settings.gpus,
         numa_policy=settings.numa_policy,
         drop_caches=settings.drop_caches,
+        model_directory=exec_word(settings.model_directory),
+        start_timeout_s=settings.start_timeout_s,
+        stop_timeout_s=settings.stop_timeout_s,
     )
 
 

@@ -11,9 +11,9 @@ from pyinfra.facts.server import Command
 
 from boxwright.facts import Service, ServiceState
 from boxwright.operation import model_for_host, option, plan_for_host, wanted_for_host
-from boxwright.plan.results import ModelPlan, Plan, Refusal, ServerPlan
+from boxwright.plan.results import MemoryPlan, ModelPlan, Plan, Refusal, ServerPlan
 from roles.server.decode import Identity
-from roles.server.health import ask_host, telling_line
+from roles.server.health import BASE_S, ask_host, pre_start_s, stop_s, telling_line
 from roles.server.key import KEY_MODE, KEY_OWNER, KEY_PATH, ApiKey, read_key
 from roles.server.unit import UNIT, Settings, config_digest, rendered_unit, template_text
 
@@ -82,6 +82,8 @@ def wish_for_host() -> Wish | Refusal:
         gpus=len(plan.memory.devices) if plan.runtime.cuda else 0,
         numa_policy=plan.server.numa_policy,
         drop_caches=plan.server.drop_caches,
+        start_timeout_s=_start_timeout_s(plan.server, plan.memory),
+        stop_timeout_s=stop_s(plan.model.size_mib or 0),
     )
     if key is not None:
         settings = replace(settings, secret=key.fingerprint(salt=f"boxwright {host.name}"))
@@ -89,6 +91,12 @@ def wish_for_host() -> Wish | Refusal:
     digest = config_digest(settings, template)
     text = rendered_unit(settings, template, digest)
     return Wish(plan, plan.model, plan.server, settings, digest, text, key)
+
+
+def _start_timeout_s(server: ServerPlan, memory: MemoryPlan) -> int:
+    if not server.drop_caches:
+        return BASE_S
+    return pre_start_s(memory.host.total_mib, float(option("server_disk_read_mib_s", 100)))
 
 
 def healthy(service: ServiceState) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 from dataclasses import replace
@@ -13,7 +14,14 @@ import pytest
 from boxwright.facts import DecodeRecord, ServiceState
 from boxwright.plan.results import Refusal
 from roles.server.decode import Identity, curl_config, record_of, recorded, timings_of
-from roles.server.health import ask_host, deadline_s, telling_line
+from roles.server.health import (
+    ask_host,
+    deadline_s,
+    pre_start_s,
+    restart_s,
+    stop_s,
+    telling_line,
+)
 from roles.server.key import ApiKey, read_key
 from roles.server.residence import residence, resident_mib, wants_lock
 from roles.server.unit import (
@@ -28,6 +36,7 @@ from roles.server.unit import (
     unwanted_dropins,
 )
 from tests.unit.plans import planned
+from tests.unit.role_host import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = (ROOT / "templates/etc/systemd/system/llama-server.service.j2").read_text()
@@ -72,7 +81,7 @@ def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path) -> None:
     binary.parent.mkdir()
     binary.write_text("#!/bin/sh\n")
     binary.chmod(0o755)
-    settings = replace(SETTINGS, runtime_directory=str(tmp_path), gpus=0)
+    settings = replace(SETTINGS, runtime_directory=str(tmp_path), gpus=0, drop_caches=True)
     unit = tmp_path / "llama-server.service"
     unit.write_text(rendered_unit(settings, TEMPLATE, "d" * 64))
     done = subprocess.run(
@@ -108,6 +117,47 @@ def test_the_unit_says_what_the_plan_says() -> None:
     # each of these would close the GPU's device files or stop a just-in-time compiler
     for closing in ("ProtectClock", "DeviceAllow", "PrivateDevices", "MemoryDenyWriteExecute"):
         assert closing not in values
+
+
+@pytest.mark.parametrize("ram_gib", [16, 128, 512, 2048])
+def test_the_page_cache_of_a_large_host_has_the_time_that_it_takes_to_empty(ram_gib: int) -> None:
+    """A fifth of the RAM may wait to be written; the rest is given back at some GiB a second."""
+    ram_mib = ram_gib * 1024
+    slow_disk_s, half_a_cache_s = ram_mib / 5 / 100, ram_mib / 2 / 3000
+    assert pre_start_s(ram_mib, 100) >= slow_disk_s + half_a_cache_s
+    assert pre_start_s(ram_mib, 100) == pre_start_s(ram_mib - 3, 100)
+    assert pre_start_s(ram_mib, 2000) <= pre_start_s(ram_mib, 100)
+    assert pre_start_s(16 * 1024, 100) <= 240 and pre_start_s(512 * 1024, 100) > 1000
+
+
+def test_the_unit_gives_each_step_its_time_and_the_run_waits_for_all_of_them() -> None:
+    settings = replace(
+        SETTINGS, drop_caches=True, start_timeout_s=1440, stop_timeout_s=480,
+        model_directory="/srv/my models/100%/$x",
+    )  # fmt: skip
+    values = settings_of(rendered_unit(settings, TEMPLATE, "d" * 64))
+    assert values["TimeoutStartSec"] == ["1440"] and values["TimeoutStopSec"] == ["480"]
+    assert len(values["ExecStartPre"]) == 2, "systemd gives each of them TimeoutStartSec"
+    assert restart_s(1440, 480) >= 2 * 480 + 3 * 1440
+    # 400 GB that are unlocked and given back at 1 GB a second
+    assert stop_s(400_000) > 400 and stop_s(1000) >= 120
+
+
+def test_only_the_model_s_disk_is_waited_for_before_the_caches_are_dropped(tmp_path: Path) -> None:
+    """`sync` alone would wait for every network mount there is, also for one that hangs."""
+    directory = tmp_path / "my models"
+    directory.mkdir()
+    settings = replace(SETTINGS, gpus=0, drop_caches=True, model_directory=str(directory))
+    (line,) = settings_of(rendered_unit(settings, TEMPLATE, ""))["ExecStartPre"]
+    quoted = shlex.split(line.removeprefix("-+"))
+    words = [word.replace("$$", "$") for word in quoted]  # as systemd does it
+    assert words[:2] == ["/bin/sh", "-c"]
+    proc = tmp_path / "drop_caches"
+    words[2] = words[2].replace("/proc/sys/vm/drop_caches", str(proc))
+    with programs(tmp_path, sync='printf "%s\n" "$@" >"$0.args"') as path:
+        subprocess.run(words, check=True, env={"PATH": f"{path}:/usr/bin:/bin"})
+    assert (tmp_path / "sync.args").read_text().splitlines() == ["-f", str(directory)]
+    assert proc.read_text() == "3\n"
 
 
 def test_words_are_quoted_for_systemd() -> None:
