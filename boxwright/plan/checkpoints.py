@@ -6,37 +6,23 @@ are kept in host RAM (tools/server/server-context.cpp, b11549: `create_checkpoin
 
 from __future__ import annotations
 
-from itertools import zip_longest
-
 from boxwright.plan.context import CACHE_TYPES, ContextSize, size_of
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import LayerShape, ModelShape
 
+MIB = 1024**2
 # llama-server's own limit per slot (common/common.h). It is reached in a context of any size: each
 # turn of a chat makes up to three, and `--checkpoint-min-step` spaces them only once all are there.
 MOST = 32
 STEP_TOKENS = 8192
 OF_A_TURN = 3
 FLAG = "--ctx-checkpoints"
-FLAGS = ("-ctxcp", FLAG, "--swa-checkpoints")
-VARIABLE = "LLAMA_ARG_CTX_CHECKPOINTS"
-
-
-def named(wanted: Wanted) -> int | None:
-    """How many checkpoints a slot may keep by the user's own arguments or environment."""
-    args, text = wanted.server_extra_args, wanted.server_environment.get(VARIABLE, "")
-    for word, following in zip_longest(args, args[1:], fillvalue=""):
-        flag, equals, value = word.partition("=")
-        if flag in FLAGS:
-            text = value if equals else following
-    return int(text) if text.isdecimal() else None
 
 
 def per_slot(wanted: Wanted, size: ContextSize) -> int:
     """How many a slot may keep: as the user says, else one per step and those of the last turn."""
-    given = named(wanted)
-    if given is not None:
-        return given
+    if wanted.server_context_checkpoints is not None:
+        return wanted.server_context_checkpoints
     return min(-(-size.per_sequence // STEP_TOKENS) + OF_A_TURN, MOST)
 
 
@@ -44,10 +30,26 @@ def arguments(
     shape: ModelShape | None, wanted: Wanted, flags: frozenset[str] | None
 ) -> tuple[str, ...]:
     """What tells llama-server so; nothing where it keeps none, or a build (`flags`) cannot."""
-    if shape is None or named(wanted) is not None or (flags is not None and FLAG not in flags):
+    if shape is None or (flags is not None and FLAG not in flags):
         return ()
     size = size_of(wanted)
     return (FLAG, str(per_slot(wanted, size))) if checkpoint_bytes(shape, size) else ()
+
+
+def untold(
+    shape: ModelShape | None, wanted: Wanted, flags: frozenset[str] | None
+) -> tuple[str, ...]:
+    """A sentence where they are counted, and the build cannot be told how many to keep."""
+    if shape is None or flags is None or FLAG in flags:
+        return ()
+    size = size_of(wanted)
+    each, count = checkpoint_bytes(shape, size), per_slot(wanted, size) * size.sequences
+    if not each or not count:
+        return ()
+    return (
+        f"The build that is installed does not take {FLAG}: the plan counts {count} checkpoints of"
+        f" {each / MIB:.0f} MiB in host RAM, how many it keeps is its own affair.",
+    )
 
 
 def checkpoint_bytes(shape: ModelShape, size: ContextSize) -> int:

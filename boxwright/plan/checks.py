@@ -1,4 +1,4 @@
-"""Refusals that rest on the machine as a whole: system, disk, VRAM that others hold, room."""
+"""Refusals that rest on the machine as a whole: system, disk, VRAM that others hold."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from boxwright.machine import Disk, Machine
 from boxwright.plan.cards import Cards
 from boxwright.plan.context import CACHE_TYPES
 from boxwright.plan.known import Known
-from boxwright.plan.memory import os_reserve_mib
-from boxwright.plan.placement import Placed
-from boxwright.plan.results import DeviceMemory, HostMemory, MemoryPlan, ModelPlan, Refusal
+from boxwright.plan.results import MemoryPlan, ModelPlan, Refusal
 from boxwright.plan.wanted import Wanted
-from boxwright.shapes import ModelShape
 
 MIB = 1024**2
-LEAST_CONTEXT = 4096
 ARCHES = ("x86_64",)
 CAPABILITY = re.compile(r"\d+\.\d")
 
@@ -63,6 +59,12 @@ def sizes(wanted: Wanted) -> Refusal | None:
         return Refusal(
             f"server_moe_cache_mib is {wanted.server_moe_cache_mib}, needs 1 or more",
             "correct server_moe_cache_mib, or leave it unset for no cache",
+        )
+    checkpoints = wanted.server_context_checkpoints
+    if checkpoints is not None and checkpoints < 0:
+        return Refusal(
+            f"server_context_checkpoints is {checkpoints}, needs 0 or more",
+            "correct server_context_checkpoints, or leave it unset",
         )
     for name, least, most in (
         ("server_port", 1, 65535),
@@ -128,63 +130,6 @@ def vram_free(cards: Cards, memory: MemoryPlan) -> Refusal | None:
                 "end them (nvidia-smi lists them), or leave this card alone with ignore_gpus",
             )
     return None
-
-
-def room(placed: Placed, shape: ModelShape, wanted: Wanted, quant: str) -> Refusal | None:
-    """A refusal where the model does not fit: the number found, the number needed, what would."""
-    memory, host = placed.memory, placed.memory.host
-    short = [
-        f"{device.need_mib} MiB of VRAM on {device.pci}, which has {device.total_mib}"
-        for device in memory.devices
-        if device.need_mib > device.total_mib
-    ]
-    if host.need_mib > host.total_mib:
-        short.append(f"{host.need_mib} MiB of host RAM, has {host.total_mib}")
-    if not short:
-        return None
-    return Refusal(
-        f"{wanted.model} {quant} with {wanted.server_context} tokens of context needs"
-        f" {' and '.join(short)}",
-        _smaller(placed, shape, wanted),
-    )
-
-
-def _smaller(placed: Placed, shape: ModelShape, wanted: Wanted) -> str:
-    """What would make it fit: memory of each kind that is short, or a smaller model or context."""
-    host = placed.memory.host
-    over_mib = max((d.need_mib - d.total_mib for d in placed.memory.devices), default=0)
-    more, cures = [], []
-    if host.need_mib > host.total_mib:
-        more.append(f"add {_gib_of_ram(host)} GiB of RAM")
-        most_gb = max(host.total_mib - host.need_mib + host.model_mib, 0) * MIB / 1e9
-        cures.append(f"choose a quant with at most {int(most_gb)} GB of weights for the host")
-    if over_mib > 0:
-        more.append(f"use cards with {-(-over_mib // 1024)} GiB more VRAM each")
-        if shape.experts and not placed.placement.cpu_moe:
-            cures.append("let experts lie in host RAM (server_placement auto or cpu-moe)")
-        cures.append("choose a smaller model_quant")
-    if _context_is_enough(placed, wanted):
-        cures.append("lower server_context")
-    return ", or ".join([" and ".join(more), *cures])
-
-
-def _context_is_enough(placed: Placed, wanted: Wanted) -> bool:
-    """Whether every part that is short holds more context than it lacks, all but 4096 tokens."""
-    if wanted.server_context <= LEAST_CONTEXT:
-        return False
-    share = 1 - LEAST_CONTEXT / wanted.server_context
-    parts: list[DeviceMemory | HostMemory] = [*placed.memory.devices, placed.memory.host]
-    return all(part.context_mib * share >= part.need_mib - part.total_mib for part in parts)
-
-
-def _gib_of_ram(host: HostMemory) -> int:
-    """GiB to add; the system's own reserve grows with the RAM."""
-    base_mib, add_gib = host.need_mib - host.reserve_mib, 0
-    while True:
-        total_mib = host.total_mib + add_gib * 1024
-        if base_mib + os_reserve_mib(total_mib) <= total_mib:
-            return add_gib
-        add_gib += 1
 
 
 def disk(machine: Machine, wanted: Wanted, model: ModelPlan, known: Known) -> Refusal | None:

@@ -9,12 +9,14 @@ from boxwright.catalog import Catalog, Distribution
 from boxwright.machine import Machine
 from boxwright.plan import cards as card_rules
 from boxwright.plan import (
+    checkpoints,
     checks,
     driver,
     driver_installed,
     graph,
     model,
     own_flags,
+    room,
     runtime,
     server,
     sizes,
@@ -24,8 +26,10 @@ from boxwright.plan import (
 from boxwright.plan.cards import Cards
 from boxwright.plan.known import Known, ModelChoice
 from boxwright.plan.place import place
+from boxwright.plan.placement import Placed
 from boxwright.plan.results import MemoryPlan, Plan, Refusal
 from boxwright.plan.wanted import Wanted
+from boxwright.shapes import ModelShape
 
 T = TypeVar("T")
 
@@ -136,18 +140,19 @@ def _model(
     if unknown is not None or checks.sizes(wanted) is not None:
         return wanted
     shape = known.shape
-    wanted, placed = sizes.decide(
-        wanted,
-        shape,
-        lambda wish, exact=True: place(machine, catalog, wish, shape, chosen, exact),
-    )
+
+    def placed_as(wanted: Wanted, exact: bool = True, of: ModelShape = shape) -> Placed | Refusal:
+        return place(machine, catalog, wanted, of, chosen, exact)
+
+    wanted, placed = sizes.decide(wanted, shape, placed_as)
     if isinstance(placed, Refusal):
         draft.refuse(placed)
         return wanted
     draft.take("placement", placed.placement)
     draft.take("memory", _as_reported(placed.memory, machine))
     draft.warn(*filter(None, [graph.doubt(shape)]))
-    draft.refuse(checks.room(placed, shape, wanted, choice.quant))
+    row = catalog.models[wanted.model]
+    draft.refuse(room.refusal(placed, shape, wanted, row, choice.quant, placed_as))
     draft.refuse(checks.vram_free(chosen, placed.memory))
     if draft.plan.model is not None:
         draft.refuse(checks.disk(machine, wanted, draft.plan.model, known))
@@ -183,5 +188,7 @@ def _server(draft: _Draft, catalog: Catalog, wanted: Wanted, known: Known, chose
     plan = draft.plan
     if not (plan.runtime and plan.model and plan.placement and plan.tuning):
         return
+    flags = known.flags_by_release.get(plan.runtime.release)
+    draft.warn(*checkpoints.untold(known.shape, wanted, flags))
     decided = server.Decided(chosen, plan.runtime, plan.model, plan.placement, plan.tuning)
     draft.take("server", server.decide(catalog, wanted, known, decided))

@@ -28,6 +28,7 @@ OPTION_OF: dict[str, str] = {
         "server_load_mode": ("-lm", "--load-mode", "--mlock", "--mmap", "--no-mmap", "-dio",
                              "--direct-io", "--no-direct-io"),
         "server_cache_ram_mib": ("-cram", "--cache-ram"),
+        "server_context_checkpoints": ("-ctxcp", "--ctx-checkpoints", "--swa-checkpoints"),
         "server_moe_cache_mib": ("--moe-cache-mib",),
         "server_tensor_split": ("-ts", "--tensor-split"),
         "server_n_cpu_moe": ("-ncmoe", "--n-cpu-moe"),
@@ -44,8 +45,8 @@ OPTION_OF: dict[str, str] = {
 UNCOUNTED = frozenset(
     {
         "--rpc", "-md", "--model-draft", "-hfd", "--hf-repo-draft", "-mm", "--mmproj", "-mmu",
-        "--mmproj-url", "--lora", "--control-vector", "--swa-full", "-ctxcp", "--ctx-checkpoints",
-        "-nopo", "--no-op-offload", "--no-host", "--spec-type",
+        "--mmproj-url", "--lora", "--control-vector", "--swa-full", "-nopo",
+        "--no-op-offload", "--no-host", "--spec-type",
     }
 )  # fmt: skip
 

@@ -67,6 +67,7 @@ class Wanted:
     server_numa: str | None = None
     server_load_mode: str | None = None
     server_cache_ram_mib: int = 2048
+    server_context_checkpoints: int | None = None
     server_moe_cache_mib: int | None = None
     server_environment: dict[str, str] = field(default_factory=dict)
     server_extra_args: tuple[str, ...] = ()

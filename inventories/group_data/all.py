@@ -200,6 +200,10 @@ server_load_mode = None
 # host RAM for cached prompts, in MiB
 server_cache_ram_mib = 2048
 
+# copies of the state that cannot be cut (recurrent, sliding windows) that llama-server keeps for
+# each user in host RAM, to go back in a conversation; None: by the context
+server_context_checkpoints = None
+
 # VRAM for a cache of experts that lie in host RAM, in MiB, all cards together; None: no cache.
 # Decode gained a third on PCIe 4.0 and 5.0, on PCIe 3.0 it may lose: measure it
 server_moe_cache_mib = None

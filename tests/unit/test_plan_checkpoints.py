@@ -17,7 +17,16 @@ from boxwright.plan.checkpoints import FLAG, arguments, checkpoint_bytes
 from boxwright.plan.context import ContextSize
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import LayerShape, ModelShape
-from tests.unit.plans import machine, minimax_m2, planned, qwen35_122b, refused, tiny
+from tests.unit.plans import (
+    flags,
+    machine,
+    minimax_m2,
+    planned,
+    qwen35_122b,
+    refused,
+    tiny,
+    value_of,
+)
 
 MIB = 2**20
 
@@ -75,31 +84,37 @@ def test_of_a_window_its_tokens_are_saved_and_nothing_of_full_attention(
     assert checkpoint_bytes(shape, ContextSize(4 * context, cache_type, 512, 4)) == expected
 
 
-@pytest.mark.parametrize(
-    ("args", "environment", "expected"),
-    [
-        (("--ctx-checkpoints", "4"), {}, 4),
-        (("--verbose", "-ctxcp", "0"), {}, 0),
-        (("--swa-checkpoints=7",), {}, 7),
-        ((), {"LLAMA_ARG_CTX_CHECKPOINTS": "8"}, 8),
-        (("-ctxcp", "4"), {"LLAMA_ARG_CTX_CHECKPOINTS": "8"}, 4),
-    ],
-)
-def test_who_says_how_many_is_believed_and_not_contradicted(
-    args: tuple[str, ...], environment: dict[str, str], expected: int
-) -> None:
-    wishes: dict[str, Any] = {"server_extra_args": args, "server_environment": environment}
-    made = planned("pro6000", qwen35_122b(), **wishes)
-    assert made.memory is not None and made.server is not None
-    assert made.memory.host.checkpoints_mib == pytest.approx(expected * 149, abs=expected / 2)
-    said = [word for word in made.server.args if "checkpoints" in word or word == "-ctxcp"]
-    assert said == [word for word in args if "checkpoints" in word or word == "-ctxcp"]
+@pytest.mark.parametrize("count", [0, 4])
+def test_who_says_how_many_is_believed(count: int) -> None:
+    made = planned("pro6000", qwen35_122b(), server_context_checkpoints=count)
+    assert made.memory is not None
+    assert made.memory.host.checkpoints_mib == pytest.approx(count * 149, abs=count / 2)
+    assert value_of(made, "--ctx-checkpoints") == str(count)
 
 
-def test_a_build_that_cannot_be_told_is_told_nothing() -> None:
-    for flags, told in ((frozenset({"--model"}), False), (frozenset({FLAG}), True), (None, True)):
-        assert (FLAG in arguments(qwen35_122b(), Wanted(), flags)) is told
+@pytest.mark.parametrize("word", ["-ctxcp", "--ctx-checkpoints", "--swa-checkpoints"])
+def test_an_argument_that_says_how_many_is_refused_with_the_option(word: str) -> None:
+    made = planned("pro6000", qwen35_122b(), server_extra_args=(word, "4"))
+    assert "server_context_checkpoints" in refused(made)
+    assert "-1" in refused(planned("pro6000", server_context_checkpoints=-1))
+
+
+def test_a_build_that_cannot_be_told_is_told_nothing_and_the_user_is() -> None:
+    for has, told in ((frozenset({"--model"}), False), (frozenset({FLAG}), True), (None, True)):
+        assert (FLAG in arguments(qwen35_122b(), Wanted(), has)) is told
     assert arguments(minimax_m2(), Wanted(), None) == arguments(None, Wanted(), None) == ()
+
+
+@pytest.mark.parametrize(("shape", "told"), [(qwen35_122b(), True), (minimax_m2(), False)])
+def test_what_is_counted_and_cannot_be_told_is_a_warning(shape: ModelShape, told: bool) -> None:
+    usual = planned("pro6000", tiny())
+    assert usual.runtime is not None
+    release = usual.runtime.release
+    for has, warned in ((flags("b11669") - {FLAG}, told), (flags("b11669"), False)):
+        made = planned("pro6000", shape, {"flags_by_release": {release: has}})
+        assert any("7 checkpoints of 149 MiB" in said for said in made.warnings) is warned
+        assert made.server is not None
+        assert (FLAG in made.server.args) is (told and FLAG in has)
 
 
 def test_a_host_without_room_for_them_is_refused_and_fewer_of_them_help() -> None:
@@ -111,10 +126,10 @@ def test_a_host_without_room_for_them_is_refused_and_fewer_of_them_help() -> Non
         small,
         qwen35_122b(),
         server_placement="cpu-moe",
-        server_extra_args=("--ctx-checkpoints", "2"),
+        server_context_checkpoints=2,
     )
     assert fewer.refusal is None and fewer.server is not None
-    assert fewer.server.args[-2:] == ("--ctx-checkpoints", "2")
+    assert value_of(fewer, "--ctx-checkpoints") == "2"
 
 
 def test_the_picture_shows_them_beside_the_host_s_other_memory() -> None:

@@ -1,0 +1,144 @@
+"""A refusal where a model has no room, and what would make it fit.
+
+Every cure is planned before it is named: what a sentence tells to set is accepted once it is set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import Any, Protocol
+
+from boxwright.catalog import ModelRow
+from boxwright.plan.estimate import estimated_shape
+from boxwright.plan.less import OPTIONS, Short
+from boxwright.plan.memory import os_reserve_mib
+from boxwright.plan.placement import Placed
+from boxwright.plan.results import DeviceMemory, HostMemory, Refusal
+from boxwright.plan.wanted import Wanted
+from boxwright.shapes import ModelShape
+
+MIB = 1024**2
+GB = 1e9
+TRIED = 3  # values of one option that are planned, until one fits
+SAME_MODEL = 0.2  # of its weights; where only less has room, another model is meant
+
+
+class Place(Protocol):
+    """Places for wishes with sizes as numbers, also another shape than the one that is planned."""
+
+    def __call__(self, wanted: Wanted, *, of: ModelShape) -> Placed | Refusal:
+        """The placement."""
+
+
+def refusal(
+    placed: Placed, shape: ModelShape, wanted: Wanted, row: ModelRow, quant: str, place: Place
+) -> Refusal | None:
+    """Where the model does not fit: the number found, the number needed, what would.
+
+    `wanted` has its sizes as numbers; `place` places other wishes and shapes on the same machine.
+    """
+    memory, host = placed.memory, placed.memory.host
+    short = [
+        f"{device.need_mib} MiB of VRAM on {device.pci}, which has {device.total_mib}"
+        for device in memory.devices
+        if device.need_mib > device.total_mib
+    ]
+    if host.need_mib > host.total_mib:
+        short.append(f"{host.need_mib} MiB of host RAM, has {host.total_mib}")
+    if not short:
+        return None
+    cures = [
+        _more(placed),
+        *_freed(shape, wanted, place),
+        *_less(Short(placed, shape, wanted), place),
+        _smaller(placed, shape, wanted, row, place),
+    ]
+    return Refusal(
+        f"{wanted.model} {quant} with {wanted.server_context} tokens of context needs"
+        f" {' and '.join(short)}",
+        ", or ".join(cures),
+    )
+
+
+def _more(placed: Placed) -> str:
+    """Memory of each kind that is short."""
+    memory, more = placed.memory, []
+    over_mib = max((d.need_mib - d.total_mib for d in memory.devices), default=0)
+    if memory.host.need_mib > memory.host.total_mib:
+        more.append(f"add {_gib_of_ram(memory.host)} GiB of RAM")
+    if over_mib > 0:
+        more.append(f"use cards with {-(-over_mib // 1024)} GiB more VRAM each")
+    return " and ".join(more)
+
+
+def _freed(shape: ModelShape, wanted: Wanted, place: Place) -> list[str]:
+    """Where the layout is forced and another one fits."""
+    wishes = {
+        "set server_placement to auto": (
+            wanted.server_placement in ("gpu", "cpu-moe"),
+            replace(wanted, server_placement="auto"),
+        ),
+        "leave server_n_cpu_moe unset": (
+            wanted.server_n_cpu_moe is not None,
+            replace(wanted, server_n_cpu_moe=None),
+        ),
+        "leave server_tensor_split unset": (
+            wanted.server_tensor_split is not None,
+            replace(wanted, server_tensor_split=None),
+        ),
+    }
+    return [
+        cure for cure, (forced, wish) in wishes.items() if forced and _fits(place(wish, of=shape))
+    ]
+
+
+def _less(short: Short, place: Place) -> list[str]:
+    """Options that ask for less, each with the most that fits."""
+    cures = []
+    for option, values in OPTIONS.items():
+        for value in islice(values(short), TRIED):
+            wishes: dict[str, Any] = {option: value}
+            if _fits(place(replace(short.wanted, **wishes), of=short.shape)):
+                cures.append(_told(option, value))
+                break
+    return cures
+
+
+def _told(option: str, value: int | str | None) -> str:
+    if value is None:
+        return f"leave {option} unset"
+    return f"{'set' if isinstance(value, str) else 'lower'} {option} to {value}"
+
+
+def _smaller(placed: Placed, shape: ModelShape, wanted: Wanted, row: ModelRow, place: Place) -> str:
+    """The largest quant of the catalog that fits; without one, how much may lie in host RAM."""
+    memory, host = placed.memory, placed.memory.host
+    parts: list[DeviceMemory | HostMemory] = [*memory.devices, host]
+    most = shape.file_bytes - sum(part.need_mib - part.total_mib for part in parts) * MIB
+    quants = sorted(row.quants.items(), key=lambda one: one[1].size_gb or 0, reverse=True)
+    for quant, files in quants:
+        other = estimated_shape(row, files)
+        if other is None or other.file_bytes >= min(shape.file_bytes, most):
+            continue
+        if _fits(place(wanted, of=other)):
+            return f"set model_quant to {quant} ({other.file_bytes / GB:.0f} GB, by estimate)"
+    over_mib = host.need_mib - host.total_mib
+    left_gb = (host.model_mib - over_mib) * MIB / GB
+    if memory.devices_fit and left_gb >= SAME_MODEL * host.model_mib * MIB / GB:
+        return f"choose a quant with at most {int(left_gb)} GB of weights for the host"
+    return "choose a smaller model"
+
+
+def _fits(found: Placed | Refusal) -> bool:
+    return isinstance(found, Placed) and found.fits
+
+
+def _gib_of_ram(host: HostMemory) -> int:
+    """GiB to add; the system's own reserve grows with the RAM."""
+    base_mib, add_gib = host.need_mib - host.reserve_mib, 0
+    while True:
+        total_mib = host.total_mib + add_gib * 1024
+        if base_mib + os_reserve_mib(total_mib) <= total_mib:
+            return add_gib
+        add_gib += 1
