@@ -9,104 +9,15 @@ figures take no part.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
+from benchmarks.constants import Constant, constants_of
 from benchmarks.points import Point
-from boxwright.catalog import GpuRow, HostMemoryRow, SpeedConstants
+from boxwright.catalog import SpeedConstants
 
 SPREAD_OF_POINTS = 0.10  # two people's figures for one machine differ by about that
 ROUNDS = 6
-
-
-@dataclass(frozen=True)
-class Constant:
-    """One number of the constants, and what physics expects of it.
-
-    A share divides seconds, so they are linear in its reciprocal; µs are added as they are.
-    """
-
-    name: str
-    prior: float
-    spread: float
-    is_share: bool
-    get: Callable[[SpeedConstants], float]
-    put: Callable[[SpeedConstants, float], SpeedConstants]
-
-    def term(self, value: float) -> float:
-        """What seconds per token are linear in."""
-        return 1 / value if self.is_share else value
-
-
-def constants_of(start: SpeedConstants) -> list[Constant]:
-    """What is fitted: share and routing of each generation of GPUs, shares of host memory."""
-    found = []
-    for name, row in start.gpus.items():
-        # copies and matrix products stream about three quarters of a card's bandwidth
-        found.append(_of_gpu(name, "share", 0.75, 0.15))
-        # ten to fourteen kernels at 3 to 4 µs from a graph; without graphs each costs a launch too
-        found.append(_of_gpu(name, "experts_us", 40 if row.graphs else 250, 0.35))
-        # some ten kernels; where they are launched one by one, most launches hide behind products
-        found.append(_of_gpu(name, "attention_us", 25 if row.graphs else 50, 0.35))
-    # read tests reach 80 to 94 % with up to four channels (62 to 63 of 68 GB/s on E5 v3 and v4,
-    # McCalpin; dual DDR4 of 2133 to 3600 in guru3d's reviews); servers' with more about two thirds
-    # (66 % on two EPYC 7452, ktransformers pull 2175)
-    found.append(_of_host("up to 4 channels", lambda row: row.channels_to is not None, 0.88))
-    found.append(_of_host("more channels", _is_server, 0.66))
-    # two short copies and their waits; the barriers of the processor's threads are apart
-    found.append(
-        Constant(
-            "crossing_us",
-            20,
-            0.35,
-            False,
-            lambda constants: constants.crossing_us,
-            lambda constants, value: replace(constants, crossing_us=value),
-        )
-    )
-    # of read tests over the link, as of those of a socket's own channels
-    found.append(
-        Constant(
-            "link_share",
-            0.90,
-            0.12,
-            True,
-            lambda constants: constants.link_share,
-            lambda constants, value: replace(constants, link_share=value),
-        )
-    )
-    return found
-
-
-def _is_server(row: HostMemoryRow) -> bool:
-    """DDR5's has no point; see catalog/speed.yaml."""
-    return row.channels_to is None and row.memory != "DDR5"
-
-
-def _of_gpu(generation: str, field: str, prior: float, spread: float) -> Constant:
-    is_share = field == "share"
-
-    def put(constants: SpeedConstants, value: float) -> SpeedConstants:
-        row: GpuRow = replace(constants.gpus[generation], **{field: value})  # type: ignore[arg-type]
-        return replace(constants, gpus={**constants.gpus, generation: row})
-
-    def get(constants: SpeedConstants) -> float:
-        return float(getattr(constants.gpus[generation], field))
-
-    return Constant(f"{generation}: {field}", prior, spread, is_share, get, put)
-
-
-def _of_host(name: str, which: Callable[[HostMemoryRow], bool], prior: float) -> Constant:
-    """One share for the memory generations: the points show no difference between them."""
-
-    def put(constants: SpeedConstants, value: float) -> SpeedConstants:
-        rows = (replace(row, share=value) if which(row) else row for row in constants.host)
-        return replace(constants, host=tuple(rows))
-
-    def get(constants: SpeedConstants) -> float:
-        return next(row.share for row in constants.host if which(row))
-
-    return Constant(name, prior, 0.12, True, get, put)
 
 
 @dataclass(frozen=True)
@@ -126,16 +37,30 @@ class Fit:
             for slope, constant, value in zip(self.slopes[point], self.fitted, values, strict=True)
         )
 
-    def values(self, without: int | None = None) -> list[float]:
-        """The fitted values; one point may be left out, the article's always are."""
+    def values(self, without: Collection[int] = ()) -> list[float]:
+        """The fitted values; some points may be left out, the article's always are."""
         counted = [
             number
             for number, point in enumerate(self.points)
-            if number != without and not point.article
+            if number not in without and not point.article
         ]
         found = [constant.prior for constant in self.fitted]
         for _ in range(ROUNDS):
             found = _improved(self, found, counted)
+        return found
+
+    def errors_left_out(self) -> list[float]:
+        """Of every point with constants that were fitted without it."""
+        return [self.error(n, self.values(without=(n,))) for n in range(len(self.points))]
+
+    def errors_by_source(self) -> list[float]:
+        """Of every point with constants that were fitted without all points of its source."""
+        found = [0.0] * len(self.points)
+        for source in {point.source for point in self.points}:
+            numbers = [n for n, point in enumerate(self.points) if point.source == source]
+            values = self.values(without=numbers)
+            for number in numbers:
+                found[number] = self.error(number, values)
         return found
 
     def error(self, point: int, values: Sequence[float]) -> float:

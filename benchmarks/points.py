@@ -40,7 +40,9 @@ class Point:
         for device in self.cards:
             kind = known.gpu(f"10de:{device}")
             assert kind.card is not None and kind.card.bandwidth_gb_s is not None, device
-            gpus.append(GpuSpeed(kind.card.bandwidth_gb_s, constants.gpus[kind.generation]))
+            row = constants.gpu_row(kind.generation, kind.chip.compute_cap)
+            assert row is not None, device
+            gpus.append(GpuSpeed(kind.card.bandwidth_gb_s, row))
         host = host_speed(self.machine, constants)
         return decode_seconds(constants, host, tuple(gpus), self.shape, self.layout)
 

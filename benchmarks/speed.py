@@ -1,6 +1,7 @@
 """Prints how far the planner's speeds are from published ones: `python -m benchmarks.speed`.
 
-Per point the error of the packaged constants, and that of constants calibrated without the point.
+Per point the error of the packaged constants, of constants that were calibrated without the point,
+and of constants that were calibrated without anything of its source.
 """
 
 from __future__ import annotations
@@ -16,18 +17,20 @@ def main() -> None:
     """Print the table, and what a calibration over all points would set."""
     constants, every = catalog.load().speed, points()
     fit = fit_of(constants, every)
-    print("| point | measured tok/s | expected | error | left out |")
-    print("|---|--:|--:|--:|--:|")
-    packaged, left_out = [], []
+    columns = {
+        "packaged constants": [point.error(constants) for point in every],
+        "leave-one-out": fit.errors_left_out(),
+        "leave-source-out": fit.errors_by_source(),
+    }
+    print(f"| point | measured tok/s | expected | {' | '.join(columns)} |")
+    print("|---|--:|--:|--:|--:|--:|")
     for number, point in enumerate(every):
-        packaged.append(point.error(constants))
-        left_out.append(fit.error(number, fit.values(without=number)))
+        errors = " | ".join(f"{found[number]:+.0%}" for found in columns.values())
         print(
-            f"| {point.label} | {point.tok_s:g} | {1 / point.seconds(constants):.1f} |"
-            f" {packaged[-1]:+.0%} | {left_out[-1]:+.0%} |"
+            f"| {point.label} | {point.tok_s:g} | {1 / point.seconds(constants):.1f} | {errors} |"
         )
-    for name, errors in (("packaged constants", packaged), ("leave-one-out", left_out)):
-        sizes = [abs(error) for error in errors]
+    for name, found in columns.items():
+        sizes = [abs(error) for error in found]
         print(f"\n{name}: median {median(sizes):.1%}, worst {max(sizes):.1%}, {len(sizes)} points")
     print("\n| constant | prior | calibrated | packaged |\n|---|--:|--:|--:|")
     for one, value in zip(fit.fitted, fit.values(), strict=True):

@@ -11,15 +11,14 @@ from boxwright.catalog.types import STRICT
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Interval = tuple[float, float, float]
-FABRIC_CORES = 8  # of one die (AMD's core complex)
 
 
 @dataclass(frozen=True, config=STRICT)
 class ProcessorMemory:
     """Processors whose name has `pattern`: memory channels per socket, usual modules, TDP.
 
-    `link_gb_s`: one direction between two sockets. `fabric_gb_s`: what FABRIC_CORES of it take in
-    at most, where their way to the memory is narrower than fast modules.
+    `link_gb_s`: one direction between two sockets. `core_gb_s`: of one core, where the memory's
+    generation does not tell it.
     """
 
     pattern: str
@@ -28,25 +27,27 @@ class ProcessorMemory:
     memory: str
     tdp_w: int
     link_gb_s: float | None = None
-    fabric_gb_s: float | None = None
+    core_gb_s: float | None = None
 
 
 @dataclass(frozen=True, config=STRICT)
 class HostMemoryRow:
     """What one kind of memory delivers. `channels_to` is per socket; None: however many.
 
-    `share` is of the theoretical figure, `core_gb_s` what one core can take in.
+    `share` is of the theoretical figure, `core_gb_s` what one core can take in; `channel_gb_s` is
+    what decode takes in per channel at most, however fast the modules.
     """
 
     memory: str
     share: Share
     core_gb_s: float
     channels_to: int | None = None
+    channel_gb_s: float | None = None
 
 
 @dataclass(frozen=True, config=STRICT)
 class GpuRow:
-    """What one generation of GPUs reaches.
+    """What one generation of GPUs reaches, or one compute capability of it.
 
     `share` of its bandwidth; µs that a layer costs beside its weights, by its kind of attention
     (plain; recurrent or latent; DeepSeek-V4's compressed one), and its routing to experts; TFLOP/s
@@ -82,6 +83,7 @@ class SpeedConstants:
     host_layer_us: float
     layer_barriers: int
     experts_barriers: int
+    layer_kernels: dict[str, float]
     barrier_us_per_core: float
     crossing_us: float
     host_routing: Share
@@ -93,3 +95,7 @@ class SpeedConstants:
     experts_compute_share: float
     core_gflops: float
     power: PowerConstants
+
+    def gpu_row(self, generation: str, compute_cap: str | None) -> GpuRow | None:
+        """That of the chip's compute capability ("Ampere 8.0"), else of its generation."""
+        return self.gpus.get(f"{generation} {compute_cap}") or self.gpus.get(generation)

@@ -77,7 +77,8 @@ def predict(
 
 def _link(constants: SpeedConstants, card: UsedCard) -> PrefillCard | None:
     """A card's rates; None if its bandwidth is not known, or nothing of its generation is."""
-    known, row = card.kind.card, constants.gpus.get(card.kind.generation)
+    known, kind = card.kind.card, card.kind
+    row = constants.gpu_row(kind.generation, kind.chip.compute_cap)
     if known is None or known.bandwidth_gb_s is None or row is None:
         return None
     return PrefillCard(GpuSpeed(known.bandwidth_gb_s, row), bus_gb_s(card.gpu))

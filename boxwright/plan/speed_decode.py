@@ -9,11 +9,11 @@ sources are in catalog/speed.yaml; a context that is nearly empty is assumed, as
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
 from boxwright.catalog import GpuRow, HostMemoryRow, ProcessorMemory, SpeedConstants
-from boxwright.catalog.speed import FABRIC_CORES
 from boxwright.machine import Machine
 from boxwright.plan.bandwidth import HostBandwidth, host_bandwidth
 from boxwright.plan.layout import HOST, Layout
@@ -55,11 +55,10 @@ def host_speed(machine: Machine, constants: SpeedConstants) -> HostSpeed:
     family = next(one for one in constants.processors if re.search(one.pattern, machine.cpu.model))
     row = _memory_row(machine, constants, found, family)
     sockets, cores = max(machine.cpu.sockets, 1), max(machine.cpu.cores, 1)
-    memory_gb_s = _memory_gb_s(constants, family, found.total_gb_s * row.share, sockets)
-    if family.fabric_gb_s is not None:
-        dies = -(-cores // FABRIC_CORES)
-        memory_gb_s = min(memory_gb_s, dies * family.fabric_gb_s)
-    cores_gb_s = cores * row.core_gb_s
+    most_gb_s = found.channels * (row.channel_gb_s or math.inf)
+    all_gb_s = min(found.total_gb_s * row.share, most_gb_s)
+    memory_gb_s = _memory_gb_s(constants, family, all_gb_s, sockets)
+    cores_gb_s = cores * (family.core_gb_s or row.core_gb_s)
     bound = HOST_MEMORY if memory_gb_s <= cores_gb_s else HOST_CORES
     speed = max(min(memory_gb_s, cores_gb_s), 0.1)
     barrier_us = constants.barrier_us_per_core * cores * sockets
@@ -150,7 +149,7 @@ def _launches_us(
         if device == HOST:
             total += constants.host_layer_us + constants.layer_barriers * host.barrier_us
         else:
-            total += _layer_us(gpus[device].row, layer)
+            total += _layer_us(constants, gpus[device].row, shape, layer)
         if device != HOST and layer.expert_bytes:
             routing = constants.host_routing if experts == HOST else 1.0
             total += gpus[device].row.experts_us * routing
@@ -163,11 +162,23 @@ def _crossing_us(constants: SpeedConstants, host: HostSpeed) -> float:
     return constants.crossing_us + constants.experts_barriers * host.barrier_us
 
 
-def _layer_us(row: GpuRow, layer: LayerShape) -> float:
+def _layer_us(
+    constants: SpeedConstants, row: GpuRow, shape: ModelShape, layer: LayerShape
+) -> float:
     """By the kind of attention; only plain attention keeps both K and V for every token."""
-    if layer.recurrent_bytes or layer.kv_elements_v:
-        return row.recurrent_us if layer.recurrent_bytes else row.attention_us
+    if layer.recurrent_bytes:
+        return row.recurrent_us
+    if layer.kv_elements_v:
+        return row.attention_us * _kernels(constants, shape.architecture)
     return row.recurrent_us if layer.sliding_window is None else row.compressed_us
+
+
+def _kernels(constants: SpeedConstants, architecture: str) -> float:
+    """How many more small kernels than a plain layer's the layers of an architecture have."""
+    found = (
+        factor for name, factor in constants.layer_kernels.items() if architecture.startswith(name)
+    )
+    return next(found, 1.0)
 
 
 def decoding_effort(constants: SpeedConstants, shape: ModelShape) -> float:

@@ -158,12 +158,13 @@ def with_one_socket(on: Machine) -> Machine:
     ("model", "cores", "speed_mts", "least", "most"),
     [
         # memtest86plus #557: 62.9 GB/s on eight cores, of 89.6; slow modules bind by themselves
-        ("AMD Ryzen 7 9700X 8-Core Processor", 8, 5600, 60, 64),
-        ("AMD Ryzen 9 9950X 16-Core Processor", 16, 5600, 70, 85),
+        ("AMD Ryzen 7 9700X 8-Core Processor", 8, 5600, 60, 66),
+        # decode of a 7950X 58, a 7800X3D with DDR5-6000 60 to 62, an HX 370 70 (catalog/speed.yaml)
+        ("AMD Ryzen 9 9950X 16-Core Processor", 16, 6000, 58, 70),
         ("AMD Ryzen 7 9700X 8-Core Processor", 8, 3600, 46, 54),
     ],
 )
-def test_one_die_of_cores_cannot_take_in_fast_modules(
+def test_decode_does_not_take_in_all_of_fast_modules(
     model: str, cores: int, speed_mts: int, least: float, most: float
 ) -> None:
     dimms = [{"size_mib": 24576, "speed_mts": speed_mts, "type": "DDR5", "slot": f"DIMM_{c}1"}
@@ -174,12 +175,12 @@ def test_one_die_of_cores_cannot_take_in_fast_modules(
 
 
 def test_a_barrier_costs_more_the_more_threads_wait() -> None:
-    """Some 50 to 150 ns per core in a socket; worse over a link."""
+    """100 to 250 ns per core in a socket (speed.yaml); worse over a link."""
     constants, ryzen = catalog.load().speed, machine("ryzen")
     many = replace(ryzen, cpu=replace(ryzen.cpu, cores=48))
     two = replace(ryzen, cpu=replace(ryzen.cpu, cores=48, sockets=2))
     found = [host_speed(on, constants).barrier_us for on in (ryzen, many, two)]
-    assert 16 * 0.05 < found[0] < 16 * 0.15 and found[1] == pytest.approx(3 * found[0])
+    assert 16 * 0.1 < found[0] < 16 * 0.25 and found[1] == pytest.approx(3 * found[0])
     assert found[2] > found[1]
 
 
