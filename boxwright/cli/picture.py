@@ -10,46 +10,57 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from boxwright.machine import Gpu, Machine
-from boxwright.plan.results import DeviceMemory, DriverPlan, HostMemory, Plan, Speed
-
-BAR_CELLS = 48
-# One sign and one colour per kind, so that the bar is read without colours too.
-KINDS = {
-    "model": ("█", "blue"),
-    "context": ("▓", "cyan"),
-    "compute": ("▒", "magenta"),
-    "reserve": ("░", "yellow"),
-    "cache": ("▚", "cyan"),
-    "checkpoints": ("▞", "green"),
-    "free": ("·", "dim"),
-}
+from boxwright import catalog
+from boxwright.cli.bars import bars
+from boxwright.machine import Machine
+from boxwright.plan.results import DriverPlan, ModelPlan, Plan, ServerPlan, Speed
 
 
 def picture_of(name: str, machine: Machine, plan: Plan) -> RenderableType:
-    """One host's plan: a panel that begins with the refusal, if there is one."""
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="bold", no_wrap=True)
-    rows.add_column()
-    for label, value in _decisions(plan):
-        rows.add_row(label, value)
-    parts: list[RenderableType] = []
-    if plan.refusal:
-        parts.append(Text(f"REFUSED: {plan.refusal.reason}.", style="bold red"))
-        parts.append(Text(f"Cure: {plan.refusal.cure}.\n", style="yellow"))
-    parts.append(rows)
+    """One host's plan: a refusal first, then what runs how fast, memory, and how it gets there."""
+    groups: list[list[RenderableType]] = [_refusal(plan), _rows(_outcome(machine, plan))]
     if plan.memory:
-        cards = {gpu.pci: gpu for gpu in machine.gpus}
-        parts.append(Text())
-        parts.append(_bars(plan.memory.devices, plan.memory.host, cards))
-    for warning in plan.warnings:
-        parts.append(Text(f"Warning: {warning}", style="yellow"))
-    if plan.offers:
-        parts.append(Text("\nWhat it could do as well, each alone, by setting:"))
-        parts += [Padding(Text(offer, style="green"), (0, 0, 0, 2)) for offer in plan.offers]
-    return Panel(
-        Group(*parts), title=f"{name}: {_machine_line(machine)}", title_align="left", expand=True
-    )
+        groups.append([bars(plan.memory, _names(machine))])
+    groups += [_rows(_way(plan)), [Text(f"Note: {one}", "yellow") for one in plan.warnings]]
+    groups.append(_offers(plan))
+    parts: list[RenderableType] = []
+    for group in filter(None, groups):
+        parts += [Text(), *group] if parts else group
+    return Panel(Group(*parts), title=Text(name), title_align="left", expand=True)
+
+
+def _refusal(plan: Plan) -> list[RenderableType]:
+    if plan.refusal is None:
+        return []
+    return [
+        Text(f"REFUSED: {plan.refusal.reason}.", style="bold red"),
+        Text(f"Cure: {plan.refusal.cure}.", style="yellow"),
+    ]
+
+
+def _offers(plan: Plan) -> list[RenderableType]:
+    if not plan.offers:
+        return []
+    offers = [Padding(Text(offer, style="green"), (0, 0, 0, 2)) for offer in plan.offers]
+    return [Text("What it could do as well, each alone, by setting:"), *offers]
+
+
+def _rows(rows: list[tuple[str, str]]) -> list[RenderableType]:
+    """Labels with what they mean beside them; arguments longer than a line are cut, not dropped."""
+    if not rows:
+        return []
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in rows:
+        table.add_row(label, Text(value, overflow="fold"))
+    return [table]
+
+
+def _names(machine: Machine) -> dict[str, str]:
+    """Cards by PCI address, as the driver calls them, else as their ids do."""
+    known = catalog.load()
+    return {gpu.pci: gpu.name or known.gpu(gpu.id).name for gpu in machine.gpus}
 
 
 def _machine_line(machine: Machine) -> str:
@@ -60,31 +71,35 @@ def _machine_line(machine: Machine) -> str:
     )
 
 
-def _decisions(plan: Plan) -> list[tuple[str, RenderableType]]:
-    rows: list[tuple[str, RenderableType]] = []
+def _outcome(machine: Machine, plan: Plan) -> list[tuple[str, str]]:
+    """What will run, where, and how fast."""
+    rows = [("machine", _machine_line(machine))]
+    if plan.model:
+        rows.append(("model", _model(plan.model)))
+    if plan.placement:
+        rows.append(("placement", _placement(plan)))
+    if plan.speed:
+        rows += _speed(plan.speed)
+        rows.append(("first token", _first_token(plan.speed, _context_of_one(plan.server))))
+        if plan.speed.power_w is not None:
+            heat = f"{plan.speed.heat_btu_h} BTU/h"
+            rows.append(("power", f"about {plan.speed.power_w} W under load, {heat} of heat"))
+    return rows
+
+
+def _way(plan: Plan) -> list[tuple[str, str]]:
+    """What is installed and set for it, and how the server is started."""
+    rows = []
     if plan.driver:
         rows.append(("driver", _driver(plan.driver)))
     if plan.runtime:
         cuda = f"CUDA {plan.runtime.cuda}" if plan.runtime.cuda else "CPU"
-        rows.append(
-            ("llama.cpp", f"{plan.runtime.build}, {cuda} ({plan.runtime.kind}): {plan.runtime.why}")
-        )
-    if plan.model:
-        size = "size not known" if plan.model.size_mib is None else f"{plan.model.size_mib} MiB"
-        files = f"{len(plan.model.files)} files"
-        rows.append(("model", f"{plan.model.name} {plan.model.quant}, {files}, {size}"))
-    if plan.placement:
-        rows.append(("placement", _placement(plan)))
-    if plan.tuning:
+        build = f"{plan.runtime.build}, {cuda} ({plan.runtime.kind})"
+        rows.append(("llama.cpp", f"{build}: {plan.runtime.why}"))
+    if plan.tuning and plan.tuning.sysctl:
         rows.append(("tuning", ", ".join(f"{k}={v}" for k, v in plan.tuning.sysctl.items())))
     if plan.server:
-        rows.append(("server", Text(_flags(plan.server.args))))
-    if plan.speed:
-        rows.append(("speed", _speed(plan.speed)))
-        rows.append(("first token", _first_token(plan.speed)))
-        if plan.speed.power_w is not None:
-            heat = f"{plan.speed.heat_btu_h} BTU/h"
-            rows.append(("power", f"about {plan.speed.power_w} W under load, {heat} of heat"))
+        rows.append(("server", _flags(plan.server.args)))
     return rows
 
 
@@ -98,13 +113,23 @@ def _driver(driver: DriverPlan) -> str:
         words.append("replaces what is there")
     if driver.reboot:
         words.append("reboots")
-    return f"{', '.join(words)}: {driver.why}"
+    why = driver.why.removeprefix(f"branch {driver.branch}, {driver.flavour}: ")
+    return f"{', '.join(words)}: {why}"
+
+
+def _model(model: ModelPlan) -> str:
+    size = "size not known" if model.size_mib is None else f"{model.size_mib} MiB"
+    count = len(model.files)
+    files = f"{count} file{'s' if count > 1 else ''}" if count else "files not known yet"
+    return f"{model.name} {model.quant}, {files}, {size}"
 
 
 def _placement(plan: Plan) -> str:
     placed = plan.placement
     assert placed is not None
-    words = [f"{placed.gpu_layers} layers on the GPU"] if plan.driver else ["on the processor"]
+    cards = len(plan.memory.devices) if plan.memory else 0
+    where = "the GPU" if cards == 1 else f"{cards} GPUs"
+    words = [f"{placed.gpu_layers} layers on {where}"] if cards else ["on the processor"]
     if placed.cpu_moe:
         words.append("all experts in host RAM")
     elif placed.host_expert_layers:
@@ -130,72 +155,35 @@ def _flags(args: Sequence[str]) -> str:
     return "  ".join(lines)
 
 
-def _speed(speed: Speed) -> str:
+def _speed(speed: Speed) -> list[tuple[str, str]]:
     low, expected, high = speed.decode_tok_s
     before, prefill, after = speed.prefill_tok_s
-    return (
-        f"decode {expected:.1f} tok/s ({low:.1f} to {high:.1f}),"
-        f" prefill {prefill:.0f} tok/s ({before:.0f} to {after:.0f}); bound by {speed.bound_by}"
-    )
+    limit = "measured" if speed.bound_by == "measured" else f"limited by {speed.bound_by}"
+    return [
+        ("decode", f"{expected:.1f} tok/s of an answer ({low:.1f} to {high:.1f}), {limit}"),
+        ("prefill", f"{prefill:.0f} tok/s of a prompt ({before:.0f} to {after:.0f})"),
+    ]
 
 
-def _first_token(speed: Speed) -> str:
+def _first_token(speed: Speed, context: int) -> str:
     """How long a prompt takes before its answer begins, for short and long ones."""
-    times = (f"{_duration(s)} after {tokens // 1024}k tokens" for tokens, s in speed.ttft_s.items())
-    return "about " + ", ".join(times)
+    times = [
+        f"{_duration(seconds)} for a prompt of {tokens // 1024}k"
+        + (" (more than the context)" if tokens > context else "")
+        for tokens, seconds in speed.ttft_s.items()
+    ]
+    return f"about {', '.join(times)}"
+
+
+def _context_of_one(server: ServerPlan | None) -> int:
+    """Tokens of context for one user; 0 where no server is planned."""
+    if server is None:
+        return 0
+    tokens, users = (
+        int(server.args[server.args.index(flag) + 1]) for flag in ("--ctx-size", "--parallel")
+    )
+    return tokens // users
 
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def _bars(
-    devices: Sequence[DeviceMemory], host: HostMemory, cards: dict[str, Gpu]
-) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    for device in devices:
-        gpu = cards.get(device.pci)
-        parts = {
-            "model": device.model_mib,
-            "context": device.context_mib,
-            "compute": device.compute_mib,
-            "reserve": device.reserve.sum_mib,
-        }
-        label = f"{device.pci} {(gpu.name or gpu.id) if gpu else ''}"
-        table.add_row(label, bar(parts, device.total_mib), _numbers(parts, device.total_mib))
-    parts = {
-        "model": host.model_mib,
-        "context": host.context_mib,
-        "compute": host.compute_mib,
-        "cache": host.cache_mib,
-        "checkpoints": host.checkpoints_mib,
-        "reserve": host.reserve_mib,
-    }
-    table.add_row("host RAM", bar(parts, host.total_mib), _numbers(parts, host.total_mib))
-    return table
-
-
-def bar(parts: dict[str, int], total_mib: int) -> Text:
-    """One bar of BAR_CELLS cells; a part that is there at all gets at least one cell."""
-    used_mib = sum(parts.values())
-    scale = BAR_CELLS / max(total_mib, used_mib, 1)
-    cells = {kind: max(1, round(mib * scale)) for kind, mib in parts.items() if mib > 0}
-    cells["free"] = max(0, BAR_CELLS - sum(cells.values())) if used_mib < total_mib else 0
-    text = Text("[")
-    for kind, count in cells.items():
-        sign, style = KINDS[kind]
-        text.append(sign * count, style=style)
-    return text.append("]" if used_mib <= total_mib else "]!")
-
-
-def _numbers(parts: dict[str, int], total_mib: int) -> Text:
-    used_mib = sum(parts.values())
-    text = Text(
-        f"{used_mib} of {total_mib} MiB: ", style="bold" if used_mib <= total_mib else "red"
-    )
-    for kind, mib in parts.items():
-        if mib > 0:
-            sign, style = KINDS[kind]
-            text.append(f"{sign} ", style=style).append(f"{kind} {mib}  ", style="default")
-    left = total_mib - used_mib
-    return text.append(f"{KINDS['free'][0]} free {left}" if left >= 0 else f"{-left} too much")

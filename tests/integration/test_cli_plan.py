@@ -120,9 +120,16 @@ def test_equal_hostnames_do_not_hide_each_other(model: str) -> None:
 def test_the_picture_shows_every_card_the_host_and_the_flags(model: str) -> None:
     done = boxwright("plan", "--facts", XEON, "--gguf", model)
     assert done.exit_code == 0
-    for words in ("0000:03:00.0", "0000:82:00.0", "host RAM", "█", "580 proprietary", "--fit off"):
-        assert words in done.stdout
-    assert "tok/s" in done.stdout
+    for words in (
+        "0000:03:00.0 Quadro P5000", "0000:82:00.0 Quadro P5000", "host RAM", "█",
+        "580 proprietary", "--fit off", "all layers on 2 GPUs", "tok/s of an answer",
+        "128k (more than the context)",
+    ):  # fmt: skip
+        assert words in done.stdout, words
+    by_line = done.stdout.splitlines()
+    order = [next(n for n, line in enumerate(by_line) if word in line)
+             for word in ("decode", "host RAM:", "driver  ", "by setting")]  # fmt: skip
+    assert order == sorted(order)
 
 
 def test_offers_are_in_the_picture_and_in_the_json(model: str) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from boxwright.cli.bars import BAR_CELLS, bar
 from boxwright.cli.checkout import find_checkout, find_inventory
 from boxwright.cli.outcome import Sentence
-from boxwright.cli.picture import BAR_CELLS, bar, picture_of
+from boxwright.cli.picture import picture_of
 from boxwright.cli.reports import read_machines
 from boxwright.cli.wishes import overrides_from
-from tests.unit.plans import machine, planned
+from tests.unit.plans import machine, planned, qwen35_122b
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = {
@@ -142,3 +144,33 @@ def test_the_text_says_what_becomes_of_a_driver_that_is_there() -> None:
     text = console.export_text()
     assert "580 proprietary, ubuntu-archive, replaces what is there, reboots" in text
     assert "595.58.03" in text
+
+
+def drawn(name: str, width: int) -> str:
+    on = machine(name)
+    made = planned(on, qwen35_122b())
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(picture_of(name, on, replace(made, offers=("server_ubatch = 4096: faster.",))))
+    return console.export_text()
+
+
+@pytest.mark.parametrize("width", [70, 80, 120])
+@pytest.mark.parametrize("name", ["xeon", "ryzen", "plain"])
+def test_nothing_is_cut_off_where_a_terminal_is_narrow(name: str, width: int) -> None:
+    """Bars, numbers and arguments are whole: whoever reads them may copy them."""
+
+    def signs(shown: str) -> str:
+        return "".join(one for one in shown if one.isalnum() or one in "█▓▒░·…")
+
+    narrow = drawn(name, width)
+    assert max(map(len, narrow.splitlines())) <= width
+    assert signs(narrow) == signs(drawn(name, 400))
+    assert "…" not in narrow
+
+
+def test_what_is_no_style_is_not_taken_for_one() -> None:
+    on = machine("ryzen", cpu={"model": "AMD [red]Ryzen[/red] 9 9950X"})
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(picture_of("a[b]", on, planned(on)))
+    text = console.export_text()
+    assert "AMD [red]Ryzen[/red] 9" in text and "a[b]" in text

@@ -1,0 +1,86 @@
+"""Memory as bars: what each card and the host hold, what is reserved, and what stays free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from boxwright.plan.results import DeviceMemory, HostMemory, MemoryPlan
+
+BAR_CELLS = 64
+# One sign and one colour per kind, so that the bar is read without colours too.
+KINDS = {
+    "model": ("█", "blue"),
+    "context": ("▓", "cyan"),
+    "compute": ("▒", "magenta"),
+    "reserve": ("░", "yellow"),
+    "cache": ("▚", "cyan"),
+    "checkpoints": ("▞", "green"),
+    "free": ("·", "dim"),
+}
+LEGEND = (
+    "model: weights; context: KV cache and state; compute: buffers; reserve: what the driver, a"
+    " prompt's experts and the system take besides; cache and checkpoints: kept of past prompts"
+)
+
+
+def bars(memory: MemoryPlan, names: Mapping[str, str]) -> RenderableType:
+    """Three lines for every card (`names` by PCI address) and for host RAM: name, bar, numbers."""
+    lines: list[Text] = []
+    for device in memory.devices:
+        label = f"{device.pci} {names.get(device.pci, '')}".strip()
+        lines += _lines(label, _of_device(device), device.total_mib)
+    lines += _lines("host RAM", _of_host(memory.host), memory.host.total_mib)
+    return Group(*lines, Text(LEGEND, style="dim"))
+
+
+def _of_device(device: DeviceMemory) -> dict[str, int]:
+    return {
+        "model": device.model_mib,
+        "context": device.context_mib,
+        "compute": device.compute_mib,
+        "reserve": device.reserve.sum_mib,
+    }
+
+
+def _of_host(host: HostMemory) -> dict[str, int]:
+    return {
+        "model": host.model_mib,
+        "context": host.context_mib,
+        "compute": host.compute_mib,
+        "cache": host.cache_mib,
+        "checkpoints": host.checkpoints_mib,
+        "reserve": host.reserve_mib,
+    }
+
+
+def _lines(label: str, parts: dict[str, int], total_mib: int) -> list[Text]:
+    used_mib = sum(parts.values())
+    head = Text(f"{label}: ", style="bold").append(
+        f"{used_mib} of {total_mib} MiB", style="bold" if used_mib <= total_mib else "bold red"
+    )
+    return [head, bar(parts, total_mib), _numbers(parts, total_mib - used_mib)]
+
+
+def bar(parts: dict[str, int], total_mib: int) -> Text:
+    """One bar of BAR_CELLS cells; a part that is there at all gets at least one cell."""
+    used_mib = sum(parts.values())
+    scale = BAR_CELLS / max(total_mib, used_mib, 1)
+    cells = {kind: max(1, round(mib * scale)) for kind, mib in parts.items() if mib > 0}
+    cells["free"] = max(0, BAR_CELLS - sum(cells.values())) if used_mib < total_mib else 0
+    text = Text("[")
+    for kind, count in cells.items():
+        sign, style = KINDS[kind]
+        text.append(sign * count, style=style)
+    return text.append("]" if used_mib <= total_mib else "]!")
+
+
+def _numbers(parts: dict[str, int], left_mib: int) -> Text:
+    text = Text()
+    for kind, mib in [*parts.items(), ("free", left_mib)]:
+        if mib > 0:
+            sign, style = KINDS[kind]
+            text.append(sign, style=style).append(f" {kind} {mib}  ")
+    return text if left_mib >= 0 else text.append(f"{-left_mib} too much", style="red")
