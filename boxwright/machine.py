@@ -69,13 +69,22 @@ class Dimm:
 
 
 @dataclass(frozen=True)
+class MeasuredMemory:
+    """What `bench` once read per second with all cores, and how large the memory was then."""
+
+    read_gb_s: Annotated[float, Field(gt=0)]
+    total_mib: Count
+
+
+@dataclass(frozen=True)
 class Memory:
-    """Host RAM."""
+    """Host RAM; `measured` is null until `bench` has run."""
 
     total_mib: Count
     available_mib: Count
     swap_mib: Count = 0
     dimms: tuple[Dimm, ...] = ()
+    measured: MeasuredMemory | None = None
 
 
 @dataclass(frozen=True)

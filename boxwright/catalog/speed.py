@@ -78,6 +78,7 @@ class SpeedConstants:
 
     processors: tuple[ProcessorMemory, ...]
     host: tuple[HostMemoryRow, ...]
+    measured_share: Share
     link_share: Share
     weight_bits: float
     host_layer_us: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from boxwright.cli.apply import apply
+from boxwright.cli.bench import bench
 from boxwright.cli.explain import explain
 from boxwright.cli.facts import facts
 from boxwright.cli.plan import plan
@@ -26,6 +27,7 @@ main.add_command(facts)
 main.add_command(plan)
 main.add_command(apply)
 main.add_command(verify)
+main.add_command(bench)
 
 if __name__ == "__main__":
     main()

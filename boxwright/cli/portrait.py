@@ -12,7 +12,7 @@ from rich.text import Text
 
 from boxwright.catalog import SpeedConstants
 from boxwright.machine import Dimm, Gpu, Machine
-from boxwright.plan.bandwidth import host_bandwidth
+from boxwright.plan.bandwidth import host_bandwidth, measured_gb_s
 
 SECURE_BOOT = {True: "on", False: "off", None: "not known"}
 
@@ -60,7 +60,10 @@ def _processor(machine: Machine) -> str:
 def _memory(machine: Machine) -> str:
     memory = machine.memory
     swap = f"{memory.swap_mib} MiB swap" if memory.swap_mib else "no swap"
-    return f"{memory.total_mib} MiB, {memory.available_mib} MiB available, {swap}"
+    words = [f"{memory.total_mib} MiB", f"{memory.available_mib} MiB available", swap]
+    read_gb_s = measured_gb_s(machine)
+    words += [f"read at {read_gb_s:g} GB/s when measured"] if read_gb_s else []
+    return ", ".join(words)
 
 
 def _modules(machine: Machine, constants: SpeedConstants) -> list[str]:

@@ -1,6 +1,7 @@
 """What a host is and has: pyinfra facts of one round trip each, which decide nothing."""
 
 from boxwright.facts.access import Access, AccessState
+from boxwright.facts.bench import BENCH_PATH, BenchPoint, BenchRecord, BenchRecords
 from boxwright.facts.decode import DecodeRecord, DecodeRecords
 from boxwright.facts.fit import FitRecord, FitRecords, FitRow
 from boxwright.facts.models import Models, ModelsState, ModelStamp, PresentFile, StampedFile
@@ -9,8 +10,12 @@ from boxwright.facts.releases import Releases, ReleasesState, ReleaseStamp
 from boxwright.facts.service import PortOwner, Service, ServiceState
 
 __all__ = [
+    "BENCH_PATH",
     "Access",
     "AccessState",
+    "BenchPoint",
+    "BenchRecord",
+    "BenchRecords",
     "DecodeRecord",
     "DecodeRecords",
     "FitRecord",

@@ -1,7 +1,9 @@
 """What roles share: the operation decorator, refusal, plan of this host, lock, reboot, transfer."""
 
+from boxwright.operation.api_key import ApiKey, read_key
 from boxwright.operation.ask import Ask
 from boxwright.operation.carry import Collect, Upload
+from boxwright.operation.completion import answer_of, ask_host, server_ask, timings_of
 from boxwright.operation.components import component_stanzas, is_sourced_elsewhere
 from boxwright.operation.dnf_repositories import enable_repositories
 from boxwright.operation.files import absent, rendered, written_private
@@ -27,7 +29,6 @@ from boxwright.operation.packages import (
 from boxwright.operation.packs import Pack, dropped_if_damaged, keep_pack, kept_pack, pack_part
 from boxwright.operation.planning import (
     SILENT,
-    args_digest,
     is_silent,
     machine_of_host,
     model_for_host,
@@ -51,11 +52,13 @@ from boxwright.operation.transfer import (
     size_text,
 )
 from boxwright.operation.write import write_whole
+from boxwright.plan import args_digest
 
 __all__ = [
     "BUILDS",
     "SILENT",
     "UNREACHABLE_CURE",
+    "ApiKey",
     "Ask",
     "Collect",
     "Commands",
@@ -68,7 +71,9 @@ __all__ = [
     "RefusalCommand",
     "Upload",
     "absent",
+    "answer_of",
     "args_digest",
+    "ask_host",
     "attempt",
     "available_packages",
     "component_stanzas",
@@ -106,16 +111,19 @@ __all__ = [
     "pack_part",
     "plan_for_host",
     "quoted",
+    "read_key",
     "reboot_into_new_boot",
     "refuse",
     "release_assets",
     "release_needs",
     "rendered",
     "rpmfusion_releases",
+    "server_ask",
     "size_text",
     "source_tree",
     "stamped_as_planned",
     "take_lock",
+    "timings_of",
     "update_lists",
     "wanted_for_host",
     "write_whole",

@@ -15,9 +15,9 @@ from boxwright import facts, plan, supply
 from boxwright.catalog import CatalogError
 from boxwright.machine import Machine
 from boxwright.operation.choosing import catalog_for, chosen_for_host
+from boxwright.operation.measured import measured_on_host
 from boxwright.operation.options import endpoints_for_host, option
 from boxwright.operation.recent import recently
-from boxwright.plan import args_digest
 from boxwright.plan.results import Plan, Refusal, RuntimePlan, SourceBuild
 from boxwright.plan.wanted import Wanted, WantedError, wanted_from
 
@@ -58,7 +58,7 @@ def model_for_host() -> supply.ResolvedModel | Refusal:
 def plan_for_host(with_records: bool = False, with_offers: bool = False) -> Plan:
     """Everything decided for this host, now; `refusal` says why not, if not.
 
-    `with_records` asks the host also for what it decoded: a measured speed replaces the predicted.
+    `with_records` asks the host also for what was measured there: it replaces what is predicted.
     `with_offers` adds what else the host's memory could be used for, which takes longer to find.
     """
     try:
@@ -82,30 +82,13 @@ def plan_for_host(with_records: bool = False, with_offers: bool = False) -> Plan
         notes=chosen.notes,
     )
     made = plan.make(machine, known_catalog, chosen.wanted, known)
-    measured = _measured(made) if with_records else None
+    measured = measured_on_host(made) if with_records else None
     if measured is not None:
         known = replace(known, measured=measured)
         made = plan.make(machine, known_catalog, chosen.wanted, known)
     if not with_offers:
         return made
     return plan.with_offers(machine, known_catalog, chosen.wanted, known, made)
-
-
-def _measured(made: Plan) -> plan.Measured | None:
-    """The last decode that was measured here with just this release, model and arguments."""
-    if made.runtime is None or made.model is None or made.server is None:
-        return None
-    wanted = (
-        made.runtime.release,
-        made.model.name,
-        made.model.quant,
-        args_digest(made.server.args),
-    )
-    records = host.get_fact(facts.DecodeRecords)
-    for record in reversed(records):
-        if (record.release, record.model, record.quant, record.args_digest) == wanted:
-            return plan.Measured(record.decode_tok_s)
-    return None
 
 
 def release_assets(runtime: RuntimePlan) -> tuple[supply.ReleaseAsset, ...] | Refusal:

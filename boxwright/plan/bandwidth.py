@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from boxwright.catalog import ProcessorMemory, SpeedConstants
 from boxwright.machine import Dimm, Machine
 
 BYTES_PER_TRANSFER = 8
+SAME_RAM = 0.02  # what a kernel may keep of it more or less
 MODULES_PER_CHANNEL = 3  # no board has more: then a letter is not a channel
 
 # P0_Node0_Channel0_Dimm0, Controller0-ChannelA-DIMM0, P0 CHANNEL A, CPU1 DIMM A1, P1-DIMMA1,
@@ -52,6 +53,24 @@ def host_bandwidth(machine: Machine, constants: SpeedConstants) -> HostBandwidth
     channels = _channels(machine, family)
     total_gb_s = channels * speed_mts * BYTES_PER_TRANSFER / 1000
     return HostBandwidth(total_gb_s / nodes, nodes, channels, bool(speeds))
+
+
+def measured_gb_s(machine: Machine) -> float | None:
+    """What all cores were once seen to read, in GB/s; None if never, or if other RAM was fitted."""
+    memory = machine.memory
+    if memory.measured is None:
+        return None
+    changed = abs(memory.measured.total_mib - memory.total_mib)
+    return memory.measured.read_gb_s if changed <= SAME_RAM * memory.total_mib else None
+
+
+def unmeasured(machine: Machine) -> Machine:
+    """The machine without what was measured.
+
+    By it layouts and models are chosen: no measurement, which differs a little each time, may have
+    a host that serves change its layout or fetch another model.
+    """
+    return replace(machine, memory=replace(machine.memory, measured=None))
 
 
 def _channels(machine: Machine, family: ProcessorMemory) -> int:

@@ -15,6 +15,7 @@ from boxwright.catalog import Catalog, ModelRow
 from boxwright.machine import Machine
 from boxwright.plan import cards as card_rules
 from boxwright.plan import checks, sizes, speed
+from boxwright.plan.bandwidth import unmeasured
 from boxwright.plan.cards import UsedCard
 from boxwright.plan.estimate import estimated_shape
 from boxwright.plan.known import Known, ModelChoice
@@ -129,7 +130,8 @@ def suits(
     An `estimated` shape is not worth exact figures.
     """
     total_mib = machine.memory.total_mib // GIB_MIB * GIB_MIB
-    steady = replace(machine, memory=replace(machine.memory, total_mib=total_mib))
+    memory = replace(unmeasured(machine).memory, total_mib=total_mib)
+    steady = replace(machine, memory=memory)
     chosen = card_rules.select(steady, catalog, wanted)
     if isinstance(chosen, Refusal) or checks.vram_known(chosen) or checks.sizes(wanted):
         return False

@@ -28,9 +28,13 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a host decoded with just the release, model and configuration that are planned."""
+    """What a host did with just the release, model and configuration that are planned.
 
-    decode_tok_s: float
+    Both are (least, median, most); `prefill_tok_s` is None where no long prompt was asked.
+    """
+
+    decode_tok_s: tuple[float, float, float]
+    prefill_tok_s: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

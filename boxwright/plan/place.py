@@ -7,6 +7,7 @@ from dataclasses import replace
 from boxwright.catalog import Catalog
 from boxwright.machine import Machine
 from boxwright.plan import placement, speed
+from boxwright.plan.bandwidth import unmeasured
 from boxwright.plan.cards import Cards
 from boxwright.plan.context import CACHE_TYPES, size_of, state_bytes
 from boxwright.plan.layout import Layout
@@ -36,10 +37,10 @@ def place(
         Measure(shape, size, chosen.used, machine.memory.total_mib, wanted, how)
         for how in (False, True)
     )
-    state = state_bytes(shape, size)
+    state, steady = state_bytes(shape, size), unmeasured(machine)
 
     def rate(layout: Layout) -> float:
-        expected = speed.predict(machine, catalog, wanted, shape, layout, chosen.used)
+        expected = speed.predict(steady, catalog, wanted, shape, layout, chosen.used)
         return expected.decode_tok_s[1] if expected else 0.0
 
     found = placement.decide(shape, wanted, len(chosen.used), quick, state, rate)

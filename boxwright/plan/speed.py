@@ -28,7 +28,6 @@ from boxwright.shapes import ModelShape
 PROMPTS = (4096, 32768, 131072)  # tokens, of which the time to the first token is given
 BTU_H_PER_W = 3.412
 UNKNOWN_LINK = (8.0, 16)  # PCIe 3.0 x16
-MEASURED = (0.97, 1.0, 1.03)  # one configuration's runs differ by about that
 
 Interval = tuple[float, float, float]
 
@@ -60,11 +59,12 @@ def predict(
     bound_by = max(parts, key=lambda name: parts[name])
     prefill = prefill_tok_s(constants, machine, host, known, shape, layout, wanted.server_ubatch)
     if measured is not None:
-        decode, bound_by = _times(measured.decode_tok_s, MEASURED), "measured"
+        decode, bound_by = _rounded_all(measured.decode_tok_s), "measured"
+        prefill = measured.prefill_tok_s or prefill
     watts = power_w(machine, constants, cards)
     return Speed(
         decode_tok_s=decode,
-        prefill_tok_s=(_rounded(prefill[0]), _rounded(prefill[1]), _rounded(prefill[2])),
+        prefill_tok_s=_rounded_all(prefill),
         bound_by=bound_by,
         ttft_s={
             tokens: _rounded(first_token_s(constants, machine, known, shape, prefill[1], tokens))
@@ -92,7 +92,11 @@ def bus_gb_s(gpu: Gpu) -> float:
 
 
 def _times(value: float, spread: Interval) -> Interval:
-    return (_rounded(value * spread[0]), _rounded(value * spread[1]), _rounded(value * spread[2]))
+    return _rounded_all((value * spread[0], value * spread[1], value * spread[2]))
+
+
+def _rounded_all(values: Interval) -> Interval:
+    return (_rounded(values[0]), _rounded(values[1]), _rounded(values[2]))
 
 
 def _rounded(value: float) -> float:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from boxwright.catalog import GpuRow, HostMemoryRow, ProcessorMemory, SpeedConstants
 from boxwright.machine import Machine
-from boxwright.plan.bandwidth import HostBandwidth, host_bandwidth
+from boxwright.plan.bandwidth import HostBandwidth, host_bandwidth, measured_gb_s
 from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import LayerShape, ModelShape
 
@@ -39,7 +39,8 @@ class GpuSpeed:
 class HostSpeed:
     """GB/s at which the processor takes in weights, what limits it, and whether modules are known.
 
-    `theoretical_gb_s` is of all channels together; `barrier_us` one wait of all cores for another.
+    Measured memory counts as known modules. `theoretical_gb_s` is of all channels together;
+    `barrier_us` one wait of all cores for another.
     """
 
     gb_s: float
@@ -50,18 +51,25 @@ class HostSpeed:
 
 
 def host_speed(machine: Machine, constants: SpeedConstants) -> HostSpeed:
-    """What the memory and the cores of a machine allow; the lesser of both counts."""
+    """What the memory and the cores of a machine allow; the lesser of both counts.
+
+    A read test of all cores has both in it, so it takes the place of the theoretical figures.
+    """
     found = host_bandwidth(machine, constants)
     family = next(one for one in constants.processors if re.search(one.pattern, machine.cpu.model))
     row = _memory_row(machine, constants, found, family)
     sockets, cores = max(machine.cpu.sockets, 1), max(machine.cpu.cores, 1)
+    barrier_us = constants.barrier_us_per_core * cores * sockets
+    read_gb_s = measured_gb_s(machine)
+    if read_gb_s is not None:
+        speed = _memory_gb_s(constants, family, read_gb_s * constants.measured_share, sockets)
+        return HostSpeed(speed, found.total_gb_s, barrier_us, modules_known=True)
     most_gb_s = found.channels * (row.channel_gb_s or math.inf)
     all_gb_s = min(found.total_gb_s * row.share, most_gb_s)
     memory_gb_s = _memory_gb_s(constants, family, all_gb_s, sockets)
     cores_gb_s = cores * (family.core_gb_s or row.core_gb_s)
     bound = HOST_MEMORY if memory_gb_s <= cores_gb_s else HOST_CORES
     speed = max(min(memory_gb_s, cores_gb_s), 0.1)
-    barrier_us = constants.barrier_us_per_core * cores * sockets
     return HostSpeed(speed, found.total_gb_s, barrier_us, found.modules_known, bound)
 
 

@@ -229,6 +229,23 @@ server_answer_timeout_s = 600
 # arguments put at the end of llama-server's own; checked against its --help
 server_extra_args = ()
 
+# -- bench: measured by deploy/bench.py, never by deploy/all.py ----------------------------------
+
+# lengths of the prompts to measure with, in tokens; what the context does not hold is left out
+bench_prompt_tokens = (64, 4096)
+
+# how many tokens are asked for after each prompt
+bench_decode_tokens = 128
+
+# how often each prompt is asked
+bench_repeat = 3
+
+# how long one of those answers may take, in seconds
+bench_timeout_s = 1800
+
+# whether the bandwidth of host RAM is measured too, for which the package sysbench is installed
+bench_memory = True
+
 # -- network -----------------------------------------------------------------------------------
 
 # HTTP proxy for apt, dnf, Hub and releases, here and on the hosts; None: none

@@ -9,7 +9,6 @@ from pyinfra.context import host
 
 from boxwright.facts import DecodeRecord, DecodeRecords
 from boxwright.operation import (
-    Ask,
     Commands,
     args_digest,
     machine_of_host,
@@ -17,9 +16,11 @@ from boxwright.operation import (
     operation,
     option,
     refuse,
+    server_ask,
+    timings_of,
 )
 from boxwright.plan.results import Refusal
-from roles.server.decode import RECORDS_PATH, curl_config, record_of, recorded, timings_of
+from roles.server.decode import RECORDS_PATH, question, record_of, recorded
 from roles.server.health import deadline_s, telling_line
 from roles.server.unit import UNIT
 from roles.server.wanted import (
@@ -66,11 +67,8 @@ def record_decode() -> Commands:
     timeout_s = int(option("server_answer_timeout_s", 600))
     tokens = int(option("server_decode_tokens", 32))
     key = wish.key.first if wish.key else None
-    ask = Ask(
-        "curl --config -",
-        _stdin=curl_config(wish.base_url, wish.server.alias, tokens, timeout_s, key),
-        _timeout=timeout_s + 30,
-    )
+    url = f"{wish.base_url}/v1/chat/completions"
+    ask = server_ask(url, question(wish.server.alias, tokens), timeout_s, key)
     yield ask
     timings = timings_of("\n".join(ask.lines))
     if isinstance(timings, str):

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from boxwright.operation import curl_quoted
-
 RECORDS_PATH = "/var/lib/boxwright/decode.jsonl"
 PROMPT = "Say in a few words what a workstation is good for."
 
@@ -34,9 +32,9 @@ def _field(record: Any, name: str) -> Any:
     return record.get(name) if isinstance(record, Mapping) else getattr(record, name, None)
 
 
-def curl_config(base_url: str, model: str, tokens: int, timeout_s: int, key: str | None) -> str:
-    """What curl is told on its standard input; the key is in no argument list."""
-    body = {
+def question(model: str, tokens: int) -> dict[str, object]:
+    """The completion to ask for, in the words of /v1/chat/completions."""
+    return {
         "model": model,
         "messages": [{"role": "user", "content": PROMPT}],
         "max_tokens": tokens,
@@ -44,33 +42,6 @@ def curl_config(base_url: str, model: str, tokens: int, timeout_s: int, key: str
         "ignore_eos": True,
         "cache_prompt": False,
     }
-    lines = [
-        "silent",
-        "show-error",
-        f"max-time = {timeout_s}",
-        f"url = {curl_quoted(base_url + '/v1/chat/completions')}",
-        f"header = {curl_quoted('Content-Type: application/json')}",
-        f"data = {curl_quoted(json.dumps(body))}",
-        'noproxy = "*"',
-    ]
-    if key is not None:
-        lines.append(f"header = {curl_quoted('Authorization: Bearer ' + key)}")
-    return "\n".join(lines) + "\n"
-
-
-def timings_of(answer: str) -> Mapping[str, Any] | str:
-    """The `timings` of a completion's answer, or what the server said instead."""
-    try:
-        document = json.loads(answer)
-    except ValueError:
-        return answer.strip()[:200] or "nothing"
-    if not isinstance(document, dict):
-        return answer.strip()[:200]
-    timings = document.get("timings")
-    if isinstance(timings, dict) and timings.get("predicted_n"):
-        return timings
-    error = document.get("error")
-    return str(error.get("message", error)) if isinstance(error, dict) else answer.strip()[:200]
 
 
 def record_of(identity: Identity, digest: str, timings: Mapping[str, Any], epoch_s: int) -> str:

@@ -1,4 +1,4 @@
-"""How long starts and stops may take, where the server is asked, what its journal says (pure)."""
+"""How long starts and stops may take, and what the server's journal says (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ BASE_S = 120  # of each step of a start or stop, beside what grows with the memo
 DIRTY_SHARE = 0.2  # of RAM: more than vm.dirty_ratio's default does not wait to be written
 DROP_MIB_S = 2048  # page cache emptied; 6000 and more were measured on a small virtual machine
 FREE_MIB_S = 1024  # memory unlocked, unpinned and given back when a process ends
-ANY_ADDRESS = frozenset({"", "0.0.0.0", "localhost", "127.0.0.1"})
 # from the most telling to the least; reference/llama-cpp.md, section 5
 TELLING = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -49,16 +48,6 @@ def restart_s(start_timeout_s: int, stop_timeout_s: int) -> int:
     """How long systemd itself may take for a restart: stopped by TERM, or by KILL after that, then
     the two commands before the start and the start, each with a time of its own."""
     return 2 * stop_timeout_s + 3 * start_timeout_s
-
-
-def ask_host(server_host: str) -> str:
-    """The address to ask a server at that listens on this one, from the same host."""
-    first = server_host.split(",")[0].strip()
-    if first in ANY_ADDRESS:
-        return "127.0.0.1"
-    if first in ("::", "::1"):
-        return "[::1]"
-    return f"[{first}]" if ":" in first else first
 
 
 def telling_line(journal: Iterable[str]) -> str:

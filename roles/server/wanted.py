@@ -10,11 +10,19 @@ from pyinfra.facts.files import File, Sha256File
 from pyinfra.facts.server import Command
 
 from boxwright.facts import Service, ServiceState
-from boxwright.operation import model_for_host, option, plan_for_host, wanted_for_host
+from boxwright.operation import (
+    ApiKey,
+    ask_host,
+    model_for_host,
+    option,
+    plan_for_host,
+    read_key,
+    wanted_for_host,
+)
 from boxwright.plan.results import MemoryPlan, ModelPlan, Plan, Refusal, ServerPlan
 from roles.server.decode import Identity
-from roles.server.health import BASE_S, ask_host, pre_start_s, stop_s, telling_line
-from roles.server.key import KEY_MODE, KEY_OWNER, KEY_PATH, ApiKey, read_key
+from roles.server.health import BASE_S, pre_start_s, stop_s, telling_line
+from roles.server.key import KEY_MODE, KEY_OWNER, KEY_PATH
 from roles.server.unit import UNIT, Settings, config_digest, rendered_unit, template_text
 
 JOURNAL_LINES = 300

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.lab.hardware.tree import write_tree
-from tests.unit.probing import PROBE, probe, program, write_card
+from tests.unit.probing import PAIRS, PROBE, probe, program, run_script, write_card
 
 KERNEL = "6.12.48+deb13-amd64"
 MODULES = f"lib/modules/{KERNEL}"
@@ -266,3 +266,26 @@ def test_the_current_release_and_the_model_of_the_running_service(tmp_path: Path
         "service": "activating",
         "model": "model-00001-of-00003.gguf",
     }
+
+
+@pytest.mark.parametrize(("shell", "awk"), PAIRS)
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '{"read_gb_s": 118.4, "total_mib": 128750}\n',
+            {"read_gb_s": 118.4, "total_mib": 128750},
+        ),
+        ('{"read_gb_s": 61.0, "total_mib": 64000}', {"read_gb_s": 61.0, "total_mib": 64000}),
+        ('{"read_gb_s": 0.0, "total_mib": 64000}', None),
+        ('{"read_gb_s": 61.0, "total_', None),
+        ('{"read_gb_s": 1.0, "total_mib": 1}, "dimms": "x"', None),
+        ("", None),
+    ],
+)
+def test_what_bench_measured_of_the_memory_is_told(
+    tmp_path: Path, shell: list[str], awk: list[str] | None, text: str, told: Any
+) -> None:
+    write_tree(tmp_path, {"var/lib/boxwright/memory.json": text})
+    printed = run_script([*shell, str(PROBE)], awk, tmp_path, SYSROOT=str(tmp_path))
+    assert json.loads(printed)["memory"]["measured"] == told

@@ -8,8 +8,9 @@ import pytest
 
 from boxwright import catalog
 from boxwright.machine import Dimm
-from boxwright.plan.bandwidth import HostBandwidth, channels_of, host_bandwidth
-from tests.unit.plans import machine
+from boxwright.plan.bandwidth import HostBandwidth, channels_of, host_bandwidth, measured_gb_s
+from boxwright.plan.speed_decode import host_speed
+from tests.unit.plans import machine, planned, qwen35_122b
 
 
 def bandwidth(name: str, **changes: Any) -> HostBandwidth:
@@ -99,3 +100,41 @@ def test_an_unknown_processor_has_the_channels_that_its_board_names() -> None:
     slots = modules([f"DIMM_{letter}1" for letter in "ABCDEF"])
     assert bandwidth("plain", memory=slots).channels == 4
     assert bandwidth("plain", memory=slots, cpu={"model": "Nobody's 9000"}).channels == 6
+
+
+def measured(read_gb_s: float, total_mib: int | None = None) -> dict[str, Any]:
+    total_mib = machine("ryzen").memory.total_mib if total_mib is None else total_mib
+    return {"measured": {"read_gb_s": read_gb_s, "total_mib": total_mib}, "dimms": []}
+
+
+def test_what_was_read_counts_before_what_modules_promise() -> None:
+    """llama.cpp #26484: decode reaches 84 to 91 % of what all cores were measured to read."""
+    constants = catalog.load().speed
+    found = host_speed(machine("ryzen", memory=measured(100.0)), constants)
+    assert 84 <= found.gb_s <= 91 and found.modules_known
+
+
+def test_what_was_read_of_other_memory_says_nothing() -> None:
+    total_mib = machine("ryzen").memory.total_mib
+    same = machine("ryzen", memory=measured(100.0, total_mib - total_mib // 100))
+    other = machine("ryzen", memory=measured(100.0, total_mib // 2))
+    assert measured_gb_s(same) == 100.0
+    assert measured_gb_s(other) is None
+    assert host_speed(other, catalog.load().speed).modules_known is False
+
+
+def test_two_sockets_share_what_both_were_read_at() -> None:
+    """One socket's channels feed both (boxwright/plan/speed_decode.py)."""
+    total_mib = machine("xeon").memory.total_mib
+    both = machine("xeon", memory={"measured": {"read_gb_s": 120.0, "total_mib": total_mib}})
+    assert host_speed(both, catalog.load().speed).gb_s <= 60
+
+
+def test_a_measurement_changes_the_speed_to_expect_and_no_layout() -> None:
+    """A host that serves must not be laid out anew because it was measured."""
+    slow = machine("ryzen", memory=measured(20.0))
+    fast = machine("ryzen", memory=measured(300.0))
+    plans = [planned(one, qwen35_122b()) for one in (slow, fast)]
+    assert plans[0].placement == plans[1].placement and plans[0].server == plans[1].server
+    speeds = [made.speed.decode_tok_s[1] for made in plans if made.speed]
+    assert speeds[1] > 2 * speeds[0]

@@ -218,12 +218,23 @@ def test_a_card_of_unknown_bandwidth_gives_no_speed_and_a_sentence() -> None:
 
 
 def test_a_measured_decode_replaces_the_prediction() -> None:
-    made = planned("xeon", qwen35_122b(), {"measured": Measured(decode_tok_s=11.4)})
+    predicted = speed_of("xeon")
+    known = {"measured": Measured((11.1, 11.4, 11.7))}
+    made = planned("xeon", qwen35_122b(), known)
     assert made.speed is not None
     assert made.speed.decode_tok_s == (11.1, 11.4, 11.7)
     assert made.speed.bound_by == "measured"
+    assert made.speed.prefill_tok_s == predicted.prefill_tok_s
     document = plan.as_json(made)["speed"]
     assert document["decode_tok_s"] == [11.1, 11.4, 11.7] and "4096" in document["ttft_s"]
+
+
+def test_a_measured_prefill_gives_the_time_to_the_first_token_too() -> None:
+    known = {"measured": Measured((11.1, 11.4, 11.7), (40.0, 41.0, 42.0))}
+    made = planned("xeon", qwen35_122b(), known)
+    assert made.speed is not None
+    assert made.speed.prefill_tok_s == (40.0, 41.0, 42.0)
+    assert made.speed.ttft_s[4096] >= 4096 / 41
 
 
 def test_prefill_with_experts_in_ram_follows_the_physical_batch_and_the_link() -> None:

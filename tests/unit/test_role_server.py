@@ -1,4 +1,4 @@
-"""The server role: unit text, digest, key, deadline, residence, the measured completion."""
+"""The server role: unit text, digest, deadline, residence, the measured completion."""
 
 from __future__ import annotations
 
@@ -12,17 +12,8 @@ from pathlib import Path
 import pytest
 
 from boxwright.facts import DecodeRecord, ServiceState
-from boxwright.plan.results import Refusal
-from roles.server.decode import Identity, curl_config, record_of, recorded, timings_of
-from roles.server.health import (
-    ask_host,
-    deadline_s,
-    pre_start_s,
-    restart_s,
-    stop_s,
-    telling_line,
-)
-from roles.server.key import ApiKey, read_key
+from roles.server.decode import Identity, record_of, recorded
+from roles.server.health import deadline_s, pre_start_s, restart_s, stop_s, telling_line
 from roles.server.residence import residence, resident_mib, wants_lock
 from roles.server.unit import (
     DROPIN_DIRECTORY,
@@ -40,7 +31,6 @@ from tests.unit.role_host import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = (ROOT / "templates/etc/systemd/system/llama-server.service.j2").read_text()
-KEY = "correct-horse-battery"
 SETTINGS = Settings(
     alias="tiny-moe",
     release="b11669-12.8-x64",
@@ -197,45 +187,6 @@ def test_a_dropin_name_cannot_lead_elsewhere(name: str) -> None:
         dropin_path(name)
 
 
-# -- the key -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    file = tmp_path / "key"
-    file.touch(mode=0o600)
-    file.write_text(f"# made by hand\n\n{KEY}\nsecond\n")
-    return file
-
-
-def test_the_first_key_of_the_file_is_asked_with_and_never_shown(key_file: Path) -> None:
-    key = read_key(str(key_file))
-    assert isinstance(key, ApiKey)
-    assert key.first == KEY
-    assert KEY not in repr(key)
-    assert key.fingerprint("one") != key.fingerprint("two")
-    assert KEY not in key.fingerprint("one")
-
-
-def test_a_key_that_others_can_read_is_refused(key_file: Path) -> None:
-    key_file.chmod(0o640)
-    answer = read_key(str(key_file))
-    assert isinstance(answer, Refusal)
-    assert "0640" in answer.reason and "chmod 600" in answer.cure
-    assert KEY not in answer.sentence()
-
-
-@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n"])
-def test_a_file_without_a_key_is_refused(key_file: Path, text: str) -> None:
-    key_file.write_text(text)
-    assert isinstance(read_key(str(key_file)), Refusal)
-
-
-def test_a_missing_file_is_refused_and_no_file_is_no_key(tmp_path: Path) -> None:
-    assert isinstance(read_key(str(tmp_path / "nowhere")), Refusal)
-    assert read_key(None) is None
-
-
 # -- starting ----------------------------------------------------------------------------------
 
 
@@ -243,21 +194,6 @@ def test_the_deadline_grows_with_the_model() -> None:
     assert deadline_s(0, 300, 100) == 300
     assert deadline_s(69600, 300, 100) == 996
     assert deadline_s(69600, 300, 0) == 300 + 69600
-
-
-@pytest.mark.parametrize(
-    ("listens", "asked"),
-    [
-        ("0.0.0.0", "127.0.0.1"),
-        ("127.0.0.1", "127.0.0.1"),
-        ("192.168.1.7", "192.168.1.7"),
-        ("192.168.1.7,127.0.0.1", "192.168.1.7"),
-        ("::", "[::1]"),
-        ("fd00::7", "[fd00::7]"),
-    ],
-)
-def test_where_a_server_is_asked(listens: str, asked: str) -> None:
-    assert ask_host(listens) == asked
 
 
 def test_the_telling_line_is_the_one_that_says_why() -> None:
@@ -343,27 +279,3 @@ def test_a_record_is_read_back_and_ends_the_measuring() -> None:
     assert recorded([row], IDENTITY)
     for name in ("release", "model", "quant", "config_digest", "boot_id"):
         assert not recorded([record], replace(IDENTITY, **{name: "other"}))
-
-
-def test_answers_without_timings_say_what_the_server_said() -> None:
-    assert timings_of(json.dumps({"choices": [], "timings": TIMINGS})) == TIMINGS
-    loading = {"error": {"message": "Loading model", "code": 503}}
-    assert timings_of(json.dumps(loading)) == "Loading model"
-    assert timings_of("<html>bad gateway</html>") == "<html>bad gateway</html>"
-    assert timings_of("") == "nothing"
-    assert timings_of('{"timings": {"predicted_n": 0}}') != {"predicted_n": 0}
-
-
-def test_curl_reads_the_question_and_the_key_from_its_config() -> None:
-    """Real curl parses the config: what it would send is read from its own trace."""
-    if shutil.which("curl") is None:
-        pytest.skip("needs curl")
-    config = curl_config("http://127.0.0.1:9", 'odd "alias"', 32, 5, KEY)
-    done = subprocess.run(
-        ["curl", "--config", "-", "--libcurl", "/dev/stdout"],
-        input=config, capture_output=True, text=True,
-    )  # fmt: skip
-    assert f"Authorization: Bearer {KEY}" in done.stdout
-    assert "http://127.0.0.1:9/v1/chat/completions" in done.stdout
-    assert r"odd \\\"alias\\\"" in done.stdout
-    assert "max_tokens" in done.stdout

@@ -67,7 +67,8 @@ read_files() {
         "$root"/sys/module/nvidia/version "$root"/proc/driver/nvidia/version \
         "$root"/proc/sys/kernel/arch "$root"/proc/sys/kernel/hostname "$root"/etc/hostname \
         "$root"/proc/sys/kernel/random/boot_id "$root"/proc/1/comm \
-        "$root"/run/systemd/container "$root"/run/host/container-manager
+        "$root"/run/systemd/container "$root"/run/host/container-manager \
+        "$root"/var/lib/boxwright/memory.json
     IFS='
 '
     for dir in $cards; do

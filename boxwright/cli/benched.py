@@ -1,0 +1,180 @@
+"""What a bench found, as JSON and as a table: measured, predicted, and measured before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import localtime, strftime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from boxwright.cli.outcome import DONE, FAILED
+from boxwright.cli.run import HostRun, RunOutcome
+from boxwright.machine import Machine
+from boxwright.plan.results import Speed
+
+if TYPE_CHECKING:  # facts import pyinfra, which takes longer than all else here
+    from boxwright.facts import BenchPoint, BenchRecord
+
+SCHEMA = "boxwright.bench/1"
+SLOWER = 0.95  # of what was measured before: more than runs differ by
+
+
+@dataclass(frozen=True)
+class Benched:
+    """One host: what this run measured, what is predicted, and the last earlier result.
+
+    `before` is of the same model and quant, whatever release and driver it had.
+    """
+
+    record: BenchRecord | None
+    predicted: Speed | None
+    before: BenchRecord | None
+    read_gb_s: float | None
+
+    @classmethod
+    def of(
+        cls,
+        records: Sequence[BenchRecord],
+        began_epoch_s: int,
+        predicted: Speed | None,
+        machine: Machine,
+    ) -> Benched:
+        """Of a host's records, oldest first, and a run that began then."""
+        new = [record for record in records if record.at_epoch_s >= began_epoch_s]
+        old = [record for record in records if record.at_epoch_s < began_epoch_s]
+        record = new[-1] if new else None
+        alike = [
+            one for one in old if record and (one.model, one.quant) == (record.model, record.quant)
+        ]
+        measured = machine.memory.measured
+        read_gb_s = measured.read_gb_s if measured else None
+        return cls(record, predicted, alike[-1] if alike else None, read_gb_s)
+
+    def before_at(self, point: BenchPoint) -> BenchPoint | None:
+        """The earlier result with prompts of the same length."""
+        points = self.before.points if self.before else ()
+        return next((one for one in points if one.prompt_tokens == point.prompt_tokens), None)
+
+
+@dataclass(frozen=True)
+class BenchOutcome:
+    """The account of the run, and what each of its hosts keeps; None of a host that was silent."""
+
+    run: RunOutcome
+    hosts: Mapping[str, Benched | None]
+
+    @property
+    def exit_code(self) -> int:
+        """The run's own; 1 also where a host that ran kept no result."""
+        if self.run.exit_code != DONE:
+            return self.run.exit_code
+        kept = (one is not None and one.record is not None for one in self.hosts.values())
+        return DONE if all(kept) else FAILED
+
+    def document(self) -> dict[str, Any]:
+        hosts = {name: _document(run, self.hosts.get(name)) for name, run in self.run.hosts.items()}
+        return {"schema": SCHEMA, "inventory": self.run.inventory, "hosts": hosts}
+
+    def picture(self) -> RenderableType:
+        columns = ("host", "model", "after", "prefill tok/s", "decode tok/s", "expected", "before")
+        table = Table(*columns)
+        for name, found in self.hosts.items():
+            if found is None or found.record is None:
+                table.add_row(name, Text(self.run.hosts[name].state, style="red"))
+                continue
+            for row in _rows(name, found, found.record):
+                table.add_row(*row)
+        return Group(table, *self._remarks())
+
+    def _remarks(self) -> Iterator[Text]:
+        for name, found in self.hosts.items():
+            reason = self.run.hosts[name].reason
+            if reason:
+                yield Text(f"{name}: {reason}")
+            if found is not None and found.read_gb_s is not None:
+                yield Text(f"{name}: host RAM was read at {found.read_gb_s:g} GB/s by all cores")
+            if found is not None and found.before is not None:
+                old = found.before
+                when = strftime("%Y-%m-%d", localtime(old.at_epoch_s))
+                with_driver = f" and driver {old.driver}" if old.driver else ""
+                yield Text(f"{name}: before is of {when}, with {old.release}{with_driver}")
+
+
+def _rows(name: str, found: Benched, record: BenchRecord) -> Iterator[tuple[str | Text, ...]]:
+    for number, point in enumerate(record.points):
+        first = number == 0
+        yield (
+            name if first else "",
+            f"{record.model} {record.quant}" if first else "",
+            f"{point.prompt_tokens} tokens",
+            _interval(point.prefill),
+            _interval(point.decode),
+            _expected(found.predicted, point) if first else "",
+            _change(point, found.before_at(point)),
+        )
+
+
+def _expected(predicted: Speed | None, point: BenchPoint) -> Text:
+    if predicted is None:
+        return Text("not known")
+    low, _, high = predicted.decode_tok_s
+    inside = low <= point.decode[1] <= high
+    return Text(_interval(predicted.decode_tok_s), style="green" if inside else "yellow")
+
+
+def _change(point: BenchPoint, before: BenchPoint | None) -> Text:
+    if before is None:
+        return Text("")
+    ratio = point.decode[1] / before.decode[1] if before.decode[1] else 1.0
+    text = f"{before.decode[1]:.1f} ({ratio - 1:+.0%})"
+    return Text(text, style="yellow" if ratio < SLOWER else "")
+
+
+def _interval(values: tuple[float, float, float]) -> str:
+    low, middle, high = values
+    return f"{middle:.1f} ({low:.1f} to {high:.1f})"
+
+
+def _document(run: HostRun, found: Benched | None) -> dict[str, Any]:
+    record = found.record if found else None
+    document: dict[str, Any] = {
+        "state": "measured" if record and run.state == "changed" else run.state,
+        "reason": run.reason,
+    }
+    if found is None or record is None:
+        return document
+    speed, before = found.predicted, found.before
+    return document | {
+        **_kept(record),
+        "memory_read_gb_s": found.read_gb_s,
+        "predicted": None
+        if speed is None
+        else {
+            "decode_tok_s": list(speed.decode_tok_s),
+            "prefill_tok_s": list(speed.prefill_tok_s),
+            "bound_by": speed.bound_by,
+        },
+        "before": None if before is None else _kept(before),
+    }
+
+
+def _kept(record: BenchRecord) -> dict[str, Any]:
+    return {
+        "release": record.release,
+        "driver": record.driver,
+        "model": record.model,
+        "quant": record.quant,
+        "at_epoch_s": record.at_epoch_s,
+        "points": [
+            {
+                "prompt_tokens": point.prompt_tokens,
+                "prefill_tok_s": list(point.prefill),
+                "decode_tok_s": list(point.decode),
+            }
+            for point in record.points
+        ],
+    }

@@ -1,0 +1,1 @@
+"""The bench role: how fast this host really is."""

@@ -1,0 +1,14 @@
+"""The bench role: which operations, in which order."""
+
+from pyinfra.api import deploy
+
+from roles.bench import memory, operations
+from roles.bench.defaults import DEFAULTS
+
+
+@deploy("Bench", data_defaults=DEFAULTS)
+def measure() -> None:
+    """Measure host RAM and the running server, and keep what was found."""
+    memory.have_sysbench(name="Have what measures host RAM")
+    memory.measure_memory(name="Measure the bandwidth of host RAM")
+    operations.measure_server(name="Measure the server")

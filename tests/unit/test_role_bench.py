@@ -1,0 +1,197 @@
+"""The bench role: what the server is asked, what is kept of its answers, how RAM is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from boxwright.facts import BenchPoint, BenchRecord
+from boxwright.operation import apt
+from roles.bench import bandwidth, memory, operations, prompts
+from tests.unit.plans import machine
+from tests.unit.role_host import RoleHost, box
+
+PASSAGE = list(range(100, 140))
+
+
+class Server:
+    """Answers as llama-server does; `cached` tokens of every prompt are not worked through."""
+
+    def __init__(self, cached: int = 0, busy: bool = False, context: int = 4096) -> None:
+        self.cached, self.busy, self.context = cached, busy, context
+        self.prompts: list[list[int]] = []
+        self.asked: list[dict[str, Any]] = []
+
+    def __call__(self, host: RoleHost) -> tuple[str, ...]:
+        settings, _, body = host.stdin[-1].partition("\n\n")
+        path = settings.split("url = ")[1].split("\n")[0].strip('"').removeprefix(URL)
+        answers: dict[str, Callable[[], Any]] = {
+            "/props": lambda: {"default_generation_settings": {"n_ctx": self.context}},
+            "/slots": lambda: [{"id": 0, "is_processing": self.busy}],
+            "/tokenize": lambda: {"tokens": PASSAGE},
+            "/completion": lambda: self.complete(json.loads(body)),
+        }
+        return (json.dumps(answers[path]()),)
+
+    def complete(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(asked)
+        self.prompts.append(asked["prompt"])
+        count = len(asked["prompt"])
+        return {
+            "timings": {
+                "prompt_n": count - self.cached,
+                "prompt_per_second": 100.0 + len(self.prompts),
+                "predicted_n": asked["n_predict"],
+                "predicted_per_second": 1000.0 / count,
+            }
+        }
+
+
+URL = "http://127.0.0.1:8080"
+
+
+def asked_of(server: Server, **options: Any) -> RoleHost:
+    data = {
+        "bench_prompt_tokens": (1000, 50), "bench_decode_tokens": 20, "bench_repeat": 3,
+        "bench_timeout_s": 60, **options,
+    }  # fmt: skip
+    host = box(machine("ryzen"), **data)
+    host.answers["curl --config"] = server
+    return host
+
+
+def test_prompts_of_each_length_are_asked_and_kept_beside_older_results() -> None:
+    server = Server()
+    host = asked_of(server)
+    sent = host.run(operations.measure_server)
+    assert host.refusal is None
+    assert [len(prompt) for prompt in server.prompts[1:]] == [50, 50, 50, 1000, 1000, 1000]
+    assert all(asked["cache_prompt"] is False for asked in server.asked)
+    assert {asked["n_predict"] for asked in server.asked[1:]} == {20}
+    assert sent[-1].endswith("cat >> /var/lib/boxwright/bench.jsonl")
+    before, line, after = host.stdin[-1].split("\n")
+    assert before == after == ""
+    record = BenchRecord(**json.loads(line))
+    assert (record.model, record.quant) == ("tiny", "Q8_0")
+    short, long = record.points
+    # the first of seven answers warms up
+    assert short.prefill_tok_s == (102.0, 103.0, 104.0)
+    assert short.prefill == (102.0, 103.0, 104.0)
+    assert (short.decode[1], long.decode[1]) == (20.0, 1.0)
+
+
+def test_no_two_turns_begin_alike_so_that_nothing_is_answered_from_a_cache() -> None:
+    server = Server()
+    asked_of(server).run(operations.measure_server)
+    beginnings = [tuple(prompt[:5]) for prompt in server.prompts[1:4]]
+    assert len(set(beginnings)) == 3
+
+
+@pytest.mark.parametrize(
+    ("server", "options", "words"),
+    [
+        (Server(cached=3), {}, ("29 tokens of a prompt of 32", "server_extra_args")),
+        (Server(busy=True), {}, ("answering somebody", "idle")),
+        (Server(context=60), {}, ("60 tokens of context", "bench_prompt_tokens")),
+        (lambda host: ("<html>bad gateway</html>",), {}, ("bad gateway", "deploy/all.py")),
+    ],
+    ids=["cached", "busy", "short-context", "no-server"],
+)  # fmt: skip
+def test_what_cannot_be_measured_is_refused_with_the_cure_and_nothing_is_kept(
+    server: Any, options: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    host = asked_of(server, **options)
+    host.run(operations.measure_server)
+    assert host.refusal is not None
+    assert all(word in host.refusal for word in words), host.refusal
+    assert not any("bench.jsonl" in text for text in host.sent)
+
+
+def test_prompts_that_the_context_does_not_hold_are_left_out() -> None:
+    assert prompts.lengths((4096, 64, 64), 128, 4096) == (64,)
+    assert prompts.lengths((4096, 64), 128, 4224) == (64, 4096)
+    assert prompts.lengths((0, -5), 128, 4096) == ()
+
+
+def test_a_point_tells_least_median_and_most() -> None:
+    point = BenchPoint(64, (90.0, 110.0, 100.0), (9.0, 9.5, 8.5))
+    assert point.prefill == (90.0, 100.0, 110.0)
+    assert point.decode == (8.5, 9.0, 9.5)
+
+
+# -- host RAM ----------------------------------------------------------------------------------
+
+# as sysbench 1.0.20 printed it here
+SYSBENCH = (
+    "Total operations: 293 (   97.40 per second)",
+    "75008.00 MiB transferred (24933.85 MiB/sec)",
+    "    total time:                          3.0078s",
+)
+
+
+def test_every_node_reads_its_own_memory_at_the_same_time() -> None:
+    text = bandwidth.script(40, ["0-19,40-59", "20-39,60-79"], 64)
+    runs = [line for line in text.splitlines() if "sysbench" in line]
+    assert [line.split()[:3] for line in runs] == [
+        ["taskset", "-c", "0-19,40-59"], ["taskset", "-c", "20-39,60-79"]
+    ]  # fmt: skip
+    assert all("--threads=20 " in line and line.endswith("&") for line in runs)
+    assert text.splitlines()[-1] == "wait"
+
+
+@pytest.mark.parametrize(
+    ("cores", "available_mib", "block_mib"),
+    [(40, 20_000, 64), (128, 12_000, 32), (16, 600, 16), (16, 400, None), (0, 64, 32)],
+)
+def test_blocks_leave_half_of_what_is_available(
+    cores: int, available_mib: int, block_mib: int | None
+) -> None:
+    found = bandwidth.block_mib(cores, available_mib)
+    assert found == block_mib
+    if found is not None:
+        assert cores * found <= available_mib / 2 and found & (found - 1) == 0
+
+
+def test_the_nodes_answers_add_up_and_none_may_be_missing() -> None:
+    both = [*SYSBENCH, "90880.00 MiB transferred (30232.02 MiB/sec)"]
+    assert bandwidth.read_gb_s(both, 2) == pytest.approx((24933.85 + 30232.02) * 1.048576 / 1000)
+    assert bandwidth.read_gb_s(SYSBENCH, 2) is None
+    assert bandwidth.read_gb_s((), 1) is None
+
+
+def reading(**changes: Any) -> RoleHost:
+    host = box(machine("xeon"), bench_memory=True)
+    host.install("sysbench", version="1.0.20")
+    host.answers["sysbench memory"] = (*SYSBENCH, *SYSBENCH)
+    return replace(host, **changes) if changes else host
+
+
+def test_what_was_read_is_kept_whole_where_the_probe_finds_it() -> None:
+    host = reading()
+    host.run(memory.measure_memory)
+    assert "/var/lib/boxwright/memory.json" in host.sent[-1] and "mv -T" in host.sent[-1]
+    kept = json.loads(host.stdin[-1])
+    assert kept == {"read_gb_s": 52.3, "total_mib": machine("xeon").memory.total_mib}
+
+
+def test_a_failed_reading_keeps_nothing_and_lets_the_server_be_measured() -> None:
+    host = reading(answers={"sysbench memory": ("FATAL: out of memory",)})
+    host.run(memory.measure_memory)
+    assert host.refusal is None and len(host.sent) == 1
+    assert any("FATAL: out of memory" in text for text in host.logged)
+
+
+def test_sysbench_is_installed_where_it_can_be_had_and_asked_for() -> None:
+    host = box(machine("xeon"), bench_memory=True)
+    host.facts[apt.Candidates] = {}
+    assert host.run(memory.have_sysbench) == []
+    assert "no source of packages has sysbench" in host.noops[-1]
+    assert host.run(memory.measure_memory) == []
+    host.facts[apt.Candidates] = {"sysbench": "1.0.20"}
+    assert any("install" in text and "sysbench" in text for text in host.run(memory.have_sysbench))
+    unwanted = box(machine("xeon"), bench_memory=False)
+    assert unwanted.run(memory.have_sysbench) == unwanted.run(memory.measure_memory) == []
