@@ -183,7 +183,7 @@ def test_more_context_is_offered_up_to_what_the_model_was_trained_with() -> None
 
 
 def test_what_was_measured_does_not_change_what_is_predicted_of_offers() -> None:
-    measured = Measured(3.0)
+    measured = Measured((3.0, 3.0, 3.0))
     plain = offered(machine("ryzen"), qwen35_122b())
     made = offered(machine("ryzen"), qwen35_122b(), {"measured": measured})
     assert made.speed is not None and made.speed.bound_by == "measured"
