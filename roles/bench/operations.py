@@ -50,6 +50,18 @@ class _Server:
 
 
 @operation
+def find_idle() -> Commands:
+    """Refuse the host, before anything is measured, while its server answers somebody."""
+    server = _server()
+    if isinstance(server, Refusal):
+        yield from refuse(server)
+        return
+    context = yield from _context_of_idle(server)
+    if isinstance(context, Refusal):
+        yield from refuse(context)
+
+
+@operation
 def measure_server() -> Commands:
     """Ask the server, and append what it did to the host's record."""
     server = _server()
@@ -99,6 +111,8 @@ def _points(server: _Server) -> Generator[PyinfraCommand, None, tuple[BenchPoint
         return passage
     wanted, tokens = option("bench_prompt_tokens"), int(option("bench_decode_tokens"))
     lengths = prompts.lengths(wanted, tokens, context)
+    for length in sorted(set(wanted) - set(lengths)):
+        host.log(f"{length} tokens and {tokens} more do not fit {context} tokens: not measured")
     if not lengths:
         return Refusal(
             f"no prompt of bench_prompt_tokens {tuple(wanted)} fits {context} tokens of context"

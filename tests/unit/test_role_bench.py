@@ -111,6 +111,15 @@ def test_what_cannot_be_measured_is_refused_with_the_cure_and_nothing_is_kept(
     assert not any("bench.jsonl" in text for text in host.sent)
 
 
+def test_a_busy_server_is_refused_before_anything_is_measured() -> None:
+    host = asked_of(Server(busy=True))
+    host.run(operations.find_idle)
+    assert host.refusal is not None and "answering somebody" in host.refusal
+    idle = asked_of(Server())
+    idle.run(operations.find_idle)
+    assert idle.refusal is None
+
+
 def test_prompts_that_the_context_does_not_hold_are_left_out() -> None:
     assert prompts.lengths((4096, 64, 64), 128, 4096) == (64,)
     assert prompts.lengths((4096, 64), 128, 4224) == (64, 4096)
