@@ -119,3 +119,13 @@ def others(models: Iterable[str]) -> Iterator[Case]:
     for number, name in enumerate(models):
         for offset in (0, 3):
             yield replace(turns[(number + offset) % len(turns)], model=name)
+
+
+def awkward() -> list[Case]:
+    """Questions whose answers turn on single small tensors: which hole of memory is taken."""
+    return [
+        Case("granite-4-h-small", 2, 16384, "bf16", 2048, "half", layers=15),
+        Case("granite-4-h-small", 1, 16384, "f16", 2048, "none", layers=30),
+        Case("nemotron-3-nano", 4, 131072, "bf16", 512, "some", split=(3, 2, 1, 2)),
+        Case("qwen3.5-35b-a3b", 2, 8192, "f16", 1024, "all", parallel=2),
+    ]

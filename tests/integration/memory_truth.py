@@ -17,7 +17,7 @@ from tests.integration.memory_cases import Case, excess_mib
 from tests.shapes import EVERY
 from tests.unit.gguf_files import write
 
-GPUS = 3
+GPUS = 4
 
 
 @dataclass(frozen=True)

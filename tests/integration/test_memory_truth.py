@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from tests.integration.memory_cases import ARTICLE, Case, grid, others, thin
+from tests.integration.memory_cases import ARTICLE, Case, awkward, grid, others, thin
 from tests.integration.memory_truth import Answer, answers
 from tests.shapes import EVERY
 
@@ -26,6 +26,10 @@ def test_the_article_s_models(tmp_path: Path) -> None:
 
 def test_other_architectures(tmp_path: Path) -> None:
     check(answers(list(others(name for name in EVERY if name not in ARTICLE)), tmp_path))
+
+
+def test_what_turns_on_small_tensors(tmp_path: Path) -> None:
+    check(answers(awkward(), tmp_path))
 
 
 @pytest.mark.parametrize("cache", ["q4_0", "q5_1", "bf16", "iq4_nl"])

@@ -14,6 +14,7 @@ from tests.shapes import (
     sliding,
     sparse,
     usual,
+    vision,
 )
 from tests.shapes.parts import Model
 
@@ -29,4 +30,5 @@ EVERY: dict[str, Callable[[], Model]] = {
     **newer.MODELS,
     **latent_more.MODELS,
     **usual.MODELS,
+    **vision.MODELS,
 }

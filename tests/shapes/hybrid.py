@@ -13,21 +13,13 @@ def granite_hybrid() -> Model:
     s = Sizes(40, 4096, 32, 8, 128, 100352)
     attends = (5, 15, 25, 35)
     inner, state, groups, heads = 8192, 128, 1, 128
-    channels = inner + 2 * groups * state
 
     def layer(number: int) -> Iterator[Tensor]:
         yield from s.norms("attn_norm", "ffn_norm")
         if number in attends:
             yield from s.attention()
         else:
-            yield "ssm_in.weight", (4096, inner + channels + heads), Q8_0
-            yield "ssm_conv1d.weight", (4, channels), F32
-            yield "ssm_conv1d.bias", (channels,), F32
-            yield "ssm_dt.bias", (heads,), F32
-            yield "ssm_a", (1, heads), F32
-            yield "ssm_d", (1, heads), F32
-            yield "ssm_norm.weight", (inner // groups, groups), F32
-            yield "ssm_out.weight", (inner, 4096), Q8_0
+            yield from s.mamba2(inner, state, groups, heads)
         yield from s.experts(72, 768)
         yield from s.feed_forward(1536, "_shexp")
 
@@ -47,19 +39,11 @@ def nemotron_h() -> Model:
     pattern = "MEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEMEM*EMEMEMEME"
     s = Sizes(len(pattern), 2688, 32, 2, 128, 131072)
     inner, state, groups, heads = 4096, 128, 8, 64
-    channels = inner + 2 * groups * state
 
     def layer(number: int) -> Iterator[Tensor]:
         yield from s.norms("attn_norm")
         if pattern[number] == "M":
-            yield "ssm_in.weight", (2688, inner + channels + heads), Q8_0
-            yield "ssm_conv1d.weight", (4, channels), F32
-            yield "ssm_conv1d.bias", (channels,), F32
-            yield "ssm_dt.bias", (heads,), F32
-            yield "ssm_a", (1, heads), F32
-            yield "ssm_d", (1, heads), F32
-            yield "ssm_norm.weight", (inner // groups, groups), F32
-            yield "ssm_out.weight", (inner, 2688), Q8_0
+            yield from s.mamba2(inner, state, groups, heads)
         elif pattern[number] == "*":
             yield from s.attention()
         else:
@@ -115,20 +99,12 @@ def falcon_h1() -> Model:
     """Falcon-H1 34B: attention and Mamba-2 beside each other in every layer."""
     s = Sizes(72, 5120, 20, 4, 128, 261120, 262144)
     inner, state, groups, heads = 10240, 256, 2, 32
-    channels = inner + 2 * groups * state
 
     def layer(_: int) -> Iterator[Tensor]:
         yield from s.norms("attn_norm")
         yield "ffn_norm", (5120,), F32
         yield from s.attention()
-        yield "ssm_in.weight", (5120, inner + channels + heads), Q8_0
-        yield "ssm_conv1d.weight", (4, channels), F32
-        yield "ssm_conv1d.bias", (channels,), F32
-        yield "ssm_dt.bias", (heads,), F32
-        yield "ssm_a", (1, heads), F32
-        yield "ssm_d", (1, heads), F32
-        yield "ssm_norm.weight", (inner // groups, groups), F32
-        yield "ssm_out.weight", (inner, 5120), Q8_0
+        yield from s.mamba2(inner, state, groups, heads)
         yield from s.feed_forward(21504)
 
     return model(
@@ -138,9 +114,43 @@ def falcon_h1() -> Model:
     )  # fmt: skip
 
 
+def nemotron_super() -> Model:
+    """Nemotron 3 Super 120B-A12B: experts on a quarter of a layer's elements."""
+    pattern = "MEMEMEM*E" + "MEMEMEM*E" * 2 + "MEMEMEMEM*E" * 4 + "MEMEMEM*E" + "MEMEMEME"
+    s = Sizes(len(pattern), 4096, 32, 2, 128, 131072, 262144)
+    inner, state, groups, heads = 8192, 128, 8, 128
+
+    def layer(number: int) -> Iterator[Tensor]:
+        yield from s.norms("attn_norm")
+        if pattern[number] == "M":
+            yield from s.mamba2(inner, state, groups, heads)
+        elif pattern[number] == "*":
+            yield from s.attention()
+        else:
+            yield "ffn_gate_inp.weight", (4096, 512), F32
+            yield "exp_probs_b.bias", (512,), F32
+            yield "ffn_latent_down.weight", (4096, 1024), Q8_0
+            yield "ffn_latent_up.weight", (1024, 4096), Q8_0
+            yield "ffn_up_exps.weight", (1024, 2688, 512), Q8_0
+            yield "ffn_down_exps.weight", (2688, 1024, 512), Q8_0
+            yield "ffn_up_shexp.weight", (4096, 5376), Q8_0
+            yield "ffn_down_shexp.weight", (5376, 4096), Q8_0
+
+    return model(
+        "nemotron-3-super", "nemotron_h_moe", s, layer, expert_count=512, expert_used_count=22,
+        expert_feed_forward_length=2688, expert_shared_feed_forward_length=5376,
+        expert_shared_count=1, expert_weights_norm=True, expert_weights_scale=5.0,
+        attention__head_count_kv=[2 if p == "*" else 0 for p in pattern], moe_latent_size=1024,
+        feed_forward_length=[2688 if p == "E" else 0 for p in pattern],
+        ssm__conv_kernel=4, ssm__inner_size=inner, ssm__state_size=state, ssm__group_count=groups,
+        ssm__time_step_rank=heads,
+    )  # fmt: skip
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     "granite-4-h-small": granite_hybrid,
     "nemotron-3-nano": nemotron_h,
+    "nemotron-3-super": nemotron_super,
     "lfm2-8b-a1b": lfm2,
     "falcon-h1-34b": falcon_h1,
 }

@@ -96,6 +96,18 @@ class Sizes:
         yield f"ffn_up{suffix}.weight", (self.hidden, width), Q8_0
         yield f"ffn_down{suffix}.weight", (width, self.hidden), Q8_0
 
+    def mamba2(self, inner: int, state: int, groups: int, heads: int) -> Iterator[Tensor]:
+        """A Mamba-2 layer's own tensors."""
+        channels = inner + 2 * groups * state
+        yield "ssm_in.weight", (self.hidden, inner + channels + heads), Q8_0
+        yield "ssm_conv1d.weight", (4, channels), F32
+        yield "ssm_conv1d.bias", (channels,), F32
+        yield "ssm_dt.bias", (heads,), F32
+        yield "ssm_a", (1, heads), F32
+        yield "ssm_d", (1, heads), F32
+        yield "ssm_norm.weight", (inner // groups, groups), F32
+        yield "ssm_out.weight", (inner, self.hidden), Q8_0
+
     def experts(self, count: int, width: int, kind: Any = Q4_K, bias: str = "") -> Iterator[Tensor]:
         """Routed experts with their router; `bias` is "choice" or "all"."""
         yield "ffn_gate_inp.weight", (self.hidden, count), F32

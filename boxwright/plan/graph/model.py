@@ -10,22 +10,24 @@ from boxwright.plan.graph.block import Block, MissingTensor
 from boxwright.plan.graph.experts import mixture
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.style import Style
-from boxwright.plan.graph.tensors import F32, I32, I64, Graph, Tensor, shape
+from boxwright.plan.graph.tensors import I32, Graph, Tensor, shape
 
 
 def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     """The graph of one batch."""
     net.position_parts = style.position_parts
     layers = gemma4.looked_up(net)
-    x = embeddings(net, style)
+    x = style.inputs.built(net)
     if layers is not None:
         layers = gemma4.projected(net, blocks[0], x, layers)
     if style.compression is not None:
         return deepseek4.build(net, blocks, x, style.routing, style.compression)
-    last = len(blocks) - 1
+    last, stack = len(blocks) - 1, style.inputs.stack
     for index, block in enumerate(blocks):
         net.layer = index
+        x = stack.added(net, x, stack.before)
         x = _layer(net, block, style, x, index == last)
+        x = stack.added(net, x, stack.after)
         x = gemma4.after(net, block, x, layers, index == last)
     x.output = style.hidden_kept
     x = net.norm(x, None, style.output_norm, style.centred)
@@ -34,31 +36,6 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     bias = net.weight(None, "output.bias")
     net.graph.expand(ops.over(logits, bias) if bias is not None else logits)
     return net.graph
-
-
-def embeddings(net: Net, style: Style) -> Tensor:
-    """The rows of the batch's tokens, looked up on the host (`build_inp_embd`).
-
-    Beside them lie the inputs for a batch of embeddings, and, where an architecture takes batches
-    of both, a copy into which the tokens' rows are set.
-    """
-    hidden, tokens = net.outside.by_name["token_embd.weight"][0], net.batch.tokens
-    table = Tensor(shape(*net.outside.by_name["token_embd.weight"]), F32)
-    table.home, table.weight = net.host, True
-    found = ops.rows(table, net.input("tokens", shape(tokens), I32))
-    net.graph.expand(found)
-    net.graph.expand(net.input("embeddings", shape(hidden, tokens)))
-    if style.mixed_batches:
-        some = ops.rows(table, net.input("mixed tokens", shape(tokens), I32))
-        kept = ops.apart(net.input("mixed embeddings", shape(hidden, tokens)))
-        net.graph.expand(some)
-        net.graph.expand(ops.set_rows(kept, some, net.input("slots", shape(tokens), I64)))
-    if style.embeddings_scaled:
-        found = ops.over(found, net.input("scale rows", shape(1, tokens)))
-    elif style.embeddings_multiplied:
-        found = ops.over(found)
-    net.graph.expand(found)
-    return found
 
 
 def _outputs(net: Net, x: Tensor) -> Tensor:
@@ -150,7 +127,7 @@ def _sequence(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
 def _feed_forward(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
     if not block.has("ffn_gate_inp.weight"):
         return net.feed_forward(x, block)
-    made = mixture(net, block, x, style.routing)
+    made = _routed(net, block, style, x)
     if block.has("ffn_up_shexp.weight"):
         shared = net.feed_forward(x, block, "_shexp")
         if block.has("ffn_gate_inp_shexp.weight"):
@@ -158,3 +135,14 @@ def _feed_forward(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
             shared = ops.over(shared, gate)
         made = ops.over(made, shared)
     return made
+
+
+def _routed(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
+    """Routed experts; those of Nemotron 3 Super work on fewer elements than a layer has."""
+    narrowing = net.weight(block, "ffn_latent_down.weight")
+    if narrowing is None:
+        return mixture(net, block, x, style.routing)
+    inside = ops.multiply(narrowing, x)
+    logits = net.linear(x, block, "ffn_gate_inp")
+    made = mixture(net, block, inside, style.routing, logits=logits)
+    return ops.multiply(net.needed(block, "ffn_latent_up.weight"), made)

@@ -18,7 +18,7 @@ class Net:
     """A graph in the making, with the inputs that several layers share.
 
     `picked` are the rows that the last indexer chose, `position_parts` how many numbers place a
-    token.
+    token, `embedded` the rows of which later layers take a part of their own.
     """
 
     batch: Batch
@@ -32,6 +32,7 @@ class Net:
     layer: int = -1
     picked: Tensor | None = None
     position_parts: int = 1
+    embedded: Tensor | None = None
 
     def input(self, name: str, ne: Shape, kind: Kind = F32) -> Tensor:
         """An input that the host fills; made once, by name."""

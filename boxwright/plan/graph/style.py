@@ -13,6 +13,7 @@ from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.compressed import Compression
 from boxwright.plan.graph.experts import Routing
 from boxwright.plan.graph.indexer import Indexer
+from boxwright.plan.graph.inputs import Inputs, stack_of
 from boxwright.plan.graph.latent import Latent
 from boxwright.plan.graph.metadata import Metadata
 from boxwright.plan.graph.recurrent import Recurrence
@@ -74,9 +75,7 @@ class Style:
     gate_first: bool = False
     expand_norm: bool = False
     normed_values: bool = False
-    embeddings_scaled: bool = False
-    embeddings_multiplied: bool = False
-    mixed_batches: bool = True
+    inputs: Inputs = field(default_factory=Inputs)
     residual_scaled: bool = False
     before_first: bool = False
     inside_first: bool = False
@@ -121,9 +120,12 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         gate_first=architecture in GATE_FIRST,
         expand_norm=architecture in GATED_QUERY or architecture == "kimi-linear",
         normed_values=architecture == "gemma4",
-        embeddings_scaled=architecture in EMBEDDINGS_SCALED,
-        embeddings_multiplied=architecture in EMBEDDINGS_MULTIPLIED or granite,
-        mixed_batches=architecture not in NOT_MIXED,
+        inputs=Inputs(
+            mixed=architecture not in NOT_MIXED,
+            scaled=architecture in EMBEDDINGS_SCALED,
+            multiplied=architecture in EMBEDDINGS_MULTIPLIED or granite,
+            stack=stack_of(metadata),
+        ),
         residual_scaled=_scales_residuals(architecture, metadata),
         before_first=architecture in BEFORE_FIRST,
         inside_first=architecture in INSIDE_FIRST,
