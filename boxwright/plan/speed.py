@@ -43,13 +43,13 @@ def predict(
 ) -> Speed | None:
     """The prediction, or what was measured for this configuration.
 
-    None where a card's bandwidth is not known, since it would be a guess.
+    None where a card's bandwidth is not known, since it would be a guess, and nothing was measured.
     """
     constants = catalog.speed
     links = tuple(_link(constants, card) for card in cards)
     known = tuple(link for link in links if link is not None)
     if len(known) < len(links):
-        return None
+        return _as_measured(measured)
     host = host_speed(machine, constants)
     parts = decode_seconds(constants, host, tuple(link.speed for link in known), shape, layout)
     rests_on_host = any(parts.get(name) for name in (HOST_MEMORY, HOST_CORES))
@@ -73,6 +73,15 @@ def predict(
         power_w=watts,
         heat_btu_h=None if watts is None else round(watts * BTU_H_PER_W),
     )
+
+
+def _as_measured(measured: Measured | None) -> Speed | None:
+    """What was measured alone, if that was both decode and prefill."""
+    if measured is None or measured.prefill_tok_s is None:
+        return None
+    prefill = _rounded_all(measured.prefill_tok_s)
+    first = {tokens: _rounded(tokens / prefill[1]) for tokens in PROMPTS}
+    return Speed(_rounded_all(measured.decode_tok_s), prefill, "measured", ttft_s=first)
 
 
 def _link(constants: SpeedConstants, card: UsedCard) -> PrefillCard | None:

@@ -215,6 +215,11 @@ def test_a_card_of_unknown_bandwidth_gives_no_speed_and_a_sentence() -> None:
     made = planned(machine("ryzen", gpus=cards, os=UBUNTU))
     assert made.refusal is None and made.speed is None
     assert any("bandwidth" in warning for warning in made.warnings)
+    known = {"measured": Measured((50.0, 51.0, 52.0), (900.0, 1000.0, 1100.0))}
+    measured = planned(machine("ryzen", gpus=cards, os=UBUNTU), known=known)
+    assert measured.speed is not None and measured.speed.decode_tok_s == (50.0, 51.0, 52.0)
+    assert measured.speed.ttft_s[4096] == pytest.approx(4.096, rel=0.01)
+    assert not any("bandwidth" in warning for warning in measured.warnings)
 
 
 def test_a_measured_decode_replaces_the_prediction() -> None:
