@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pyinfra.api import FactBase, QuoteString, StringCommand
 
 from boxwright.operation.apt import NO_PROXY_URL, PROXY_URL
+from boxwright.operation.dnf_table import removals_in
 from boxwright.operation.files import rendered_text
 from boxwright.operation.manager import Change, Manager, Package
 from boxwright.operation.options import endpoints_for_host
@@ -30,7 +31,7 @@ DECLINED = """\
 told=$({} 2>&1) && code=0 || code=$?; printf '%s\\n' "$told"
 case $told in *'Operation aborted'*) ;; *) (exit $code) ;; esac"""
 NEVR = re.compile(r"!?(?P<name>\S+)-(?P<evr>(?:\d+:)?[^-\s]+-[^-\s]+?)(?:\.\*)?")
-TOML_PAIR = re.compile(r"\s*(?P<key>name|value)\s*=\s*[\"'](?P<value>[^\"']+)[\"']")
+TOML_PAIR = re.compile(r"\s*(?P<key>name|comparator|value)\s*=\s*[\"'](?P<value>[^\"']+)[\"']")
 ROW = r"%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n"
 
 
@@ -50,7 +51,7 @@ def proxy_environment() -> str | Refusal:
 
 def locks_in(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Names and versions (epoch included) in the lists that `dnf versionlock` keeps."""
-    name = ""
+    name, comparator = "", "="
     for line in lines:
         pair = TOML_PAIR.match(line)
         if pair is None:
@@ -58,8 +59,10 @@ def locks_in(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
             if entry is not None and not line.startswith("!"):
                 yield entry["name"], entry["evr"]
         elif pair["key"] == "name":
-            name = pair["value"]
-        elif name:
+            name, comparator = pair["value"], "="
+        elif pair["key"] == "comparator":
+            comparator = pair["value"]
+        elif name and comparator == "=":  # what may be newer is not kept in place
             yield name, pair["value"]
 
 
@@ -167,25 +170,6 @@ def change(new: Sequence[str], old: Sequence[str]) -> Change:
     return Change(
         f"{DNF} {options}", DECLINED.format(f"{DNF.replace(' -y', ' --assumeno')} {options}")
     )
-
-
-def removals_in(lines: Sequence[str]) -> tuple[str, ...]:
-    """The packages in a table of dnf's under its headings `Removing…:`, or replaced by others.
-
-    A name that is too long for its column stands alone, and its row goes on in the next line.
-    """
-    found: list[str] = []
-    removing = False
-    for line in lines:
-        if line.startswith("Removing"):
-            removing = True
-        elif not line.startswith(" "):
-            removing = False
-        elif line.split()[:1] == ["replacing"]:
-            found.append(line.split()[1].rpartition(".")[0] or line.split()[1])
-        elif removing and line[1:2].strip():
-            found.append(line.split()[0])
-    return tuple(found)
 
 
 DNF_MANAGER = Manager(

@@ -75,7 +75,8 @@ class Manager:
 
     `update` fetches the lists and fails where a source does not answer or is signed wrongly;
     `install` takes no recommended packages; `change` is one transaction that may also downgrade and
-    change what is held, and `removals` are the packages that its rehearsal's answer says would go.
+    change what is held, and `removals` are the packages that its rehearsal's answer says would go,
+    or None where that answer cannot be read.
     `busy` are words of its answer that mean "another process holds a lock". `present`
     answers which packages of some patterns are there, `available` which version would be
     installed, `missing` which of some names no package provides. `repair` and `tidy` (old kernels
@@ -87,7 +88,7 @@ class Manager:
     update: str
     install: str
     change: Callable[[Sequence[str], Sequence[str]], Change]
-    removals: Callable[[Sequence[str]], tuple[str, ...]]
+    removals: Callable[[Sequence[str]], tuple[str, ...] | None]
     hold: str
     repair: str
     tidy: str

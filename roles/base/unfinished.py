@@ -14,7 +14,7 @@ from boxwright.operation.apt import KEEP_SETTINGS, QUIET, removals_in
 from boxwright.plan.results import Refusal
 
 ENDED = re.compile(r"\s*(Return-Code|Status)\s*:")
-WELL = re.compile(r":\s*(Success|Ok)\b")
+CUT_SHORT = re.compile(r":\s*(\*\*\s*Aborted|Failure|Started|Error)\b")
 EPOCH = re.compile(r"-\d+:(?=[^:]*$)")
 # rpm's lock is one of fcntl's, which the kernel lists by inode
 UNLOCKED = """\
@@ -86,7 +86,7 @@ class CutShort(FactBase[tuple[str, ...]]):
     def process(self, output: list[str]) -> tuple[str, ...]:
         """Every word that is a package's full name, without its epoch, as rpm names it."""
         ends = [line for line in output if ENDED.match(line)]
-        if not ends or any(WELL.search(line) for line in ends):
+        if not any(CUT_SHORT.search(line) for line in ends):  # also of a word not known here
             return ()
         names = (word for line in output for word in line.split() if word.count("-") >= 2)
         return tuple(EPOCH.sub("-", name) for name in names)

@@ -23,6 +23,7 @@ def install() -> None:
     load.load_driver(name="Load the driver, by a reboot if it has to be")
     persistence.keep_loaded(name="Keep the cards initialised")
     proofs.prove_versions(name="Prove that one version is loaded and installed")
+    proofs.prove_held(name="Prove that no upgrade changes the branch")
     proofs.prove_cards(name="Prove that nvidia-smi lists every card")
 
 
@@ -30,4 +31,5 @@ def install() -> None:
 def verify() -> None:
     """Prove the driver; change nothing."""
     proofs.prove_versions(name="Prove that one version is loaded and installed")
+    proofs.prove_held(name="Prove that no upgrade changes the branch")
     proofs.prove_cards(name="Prove that nvidia-smi lists every card")

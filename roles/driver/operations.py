@@ -9,6 +9,7 @@ from pyinfra.facts.files import File
 
 from boxwright.operation import (
     Commands,
+    Manager,
     Package,
     absent,
     available_packages,
@@ -42,6 +43,7 @@ from roles.driver.state import build_says
 SIGNED = "linux-modules-nvidia-*"
 NO_UPGRADES = "/etc/apt/apt.conf.d/52boxwright-driver"
 BUILD_FAILED = "Bad return status for module build"  # dkms; its log tells the reason
+UNREAD_LINES = 6  # of an answer that is not understood
 CURE = "mend what is told in brackets, then run again"
 
 
@@ -92,7 +94,11 @@ def _change(driver: DriverPlan, missing: tuple[str, ...], wrong: tuple[str, ...]
         CURE,
     )
     said = yield from manager.patiently(change.rehearsal, failed)
-    foreign = not_the_driver_s(driver, manager.removals(said))
+    gone = manager.removals(said)
+    if gone is None:
+        yield from refuse(_unreadable(manager, change.command, said))
+        return
+    foreign = not_the_driver_s(driver, gone)
     if foreign:
         yield from refuse(
             Refusal(
@@ -104,6 +110,17 @@ def _change(driver: DriverPlan, missing: tuple[str, ...], wrong: tuple[str, ...]
         )
         return
     yield from manager.patiently(change.command, failed, _told_by_build)
+
+
+def _unreadable(manager: Manager, command: str, said: Sequence[str]) -> Refusal:
+    """Nothing is done on a guess of what it would take away."""
+    shown = " / ".join(line.strip() for line in said[-UNREAD_LINES:] if line.strip())
+    asks = command.replace(" -y ", " --assumeno ")
+    return Refusal(
+        f"what {manager.tool} would remove for the driver cannot be read from its answer, which"
+        f" ends: {shown or 'nothing at all'}",
+        f"run `{asks}` on the host, look at what it would remove, and report its answer",
+    )
 
 
 def _told_by_build(said: Sequence[str]) -> str:
@@ -124,12 +141,10 @@ def hold_packages() -> Commands:
     driver = yield from planned_driver()
     if driver is None:
         return
-    manager = manager_of_host()
-    if manager.name == "apt" and (driver.build == "signed" or installed_packages([SIGNED])):
+    if _moves_with_kernels(driver):
         yield from _hold_nothing()
         return
-    known = _to_hold(driver)
-    free = [name for name, package in known.items() if not package.held]
+    manager, free = manager_of_host(), not_held(driver)
     if free:
         # where a driver is kept nothing was installed for it, so perhaps not what locks either
         yield from install_packages([one for one in driver.prerequisites if "versionlock" in one])
@@ -137,8 +152,20 @@ def hold_packages() -> Commands:
             f"{manager.hold} {quoted(free)}",
             Refusal(f"{manager.tool} could not hold {' '.join(free)} at its version", CURE),
         )
-    if manager.name == "apt" and (known or pinned(driver)):
+    if manager.name == "apt" and (_to_hold(driver) or pinned(driver)):
         yield from rendered(NO_UPGRADES)
+
+
+def not_held(driver: DriverPlan) -> tuple[str, ...]:
+    """What is installed of the driver, and would have to be kept at its version, and is not."""
+    if _moves_with_kernels(driver):
+        return ()
+    return tuple(name for name, package in _to_hold(driver).items() if not package.held)
+
+
+def _moves_with_kernels(driver: DriverPlan) -> bool:
+    signed = driver.build == "signed" or bool(installed_packages([SIGNED]))
+    return manager_of_host().name == "apt" and signed
 
 
 def _to_hold(driver: DriverPlan) -> dict[str, Package]:

@@ -11,12 +11,14 @@ from pyinfra.context import host
 from boxwright.operation import (
     Commands,
     machine_of_host,
+    manager_of_host,
     noop,
     operation,
     refuse,
     wanted_for_host,
 )
 from boxwright.plan.results import DriverPlan, Refusal
+from roles.driver.operations import not_held
 from roles.driver.planned import HOST_BUILD, planned_driver
 from roles.driver.state import kernel_says
 
@@ -122,6 +124,25 @@ def _version_fault(driver: DriverPlan) -> Refusal | None:
             "run deploy/driver.py",
         )
     return None
+
+
+@operation
+def prove_held() -> Commands:
+    """Prove that no upgrade can take the driver to another branch."""
+    driver = yield from planned_driver()
+    if driver is None:
+        return
+    free = not_held(driver)
+    if free:
+        shows = "apt-mark showhold" if manager_of_host().name == "apt" else "dnf versionlock list"
+        yield from refuse(
+            Refusal(
+                f"{', '.join(free)} could be upgraded past branch {driver.branch}; needed: holds",
+                f"run deploy/driver.py; if that did not help, {shows} tells what is held",
+            )
+        )
+        return
+    noop(f"branch {driver.branch} is kept")
 
 
 @operation

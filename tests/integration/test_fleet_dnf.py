@@ -45,6 +45,7 @@ def host(where: Endpoints, os: dict[str, Any], answers: dict[str, Any]) -> dict[
         "show_access": access(),
         "boxwright.machine/": json.dumps(report("xeon", os=os)),
         "--output /dev/null": "reached",
+        "--downloadonly": "Transaction Summary\n=====\nInstall  5 Packages",
         "uname -s": "Linux",
         "/etc/passwd": "llama:x:998:998::/var/cache/llama-server:/usr/sbin/nologin|llama|llama||!",
         "cat /etc/group": "llama:x:998:",

@@ -85,6 +85,10 @@ def test_locks_are_read_from_the_lists_of_both_generations() -> None:
     assert list(locks_in(TOML.splitlines())) == [("akmod-nvidia-580xx", "3:580.178.04-1.fc44")]
 
 
+def test_a_version_that_may_grow_is_not_locked() -> None:
+    assert list(locks_in(TOML.replace('"="', '">="').splitlines())) == []
+
+
 def test_no_list_is_no_lock() -> None:
     assert answered(Locks) == ()
 

@@ -94,7 +94,12 @@ def test_what_stays_doubled_is_named_with_the_cure() -> None:
 
 @pytest.mark.parametrize(
     ("end", "explains"),
-    [("** Aborted **", True), ("Failure: 1", True), ("Success", False)],
+    [
+        ("** Aborted **", True),
+        ("Failure: 1", True),
+        ("Success", False),
+        ("Completed", False),  # a word that is not known explains nothing
+    ],
 )
 def test_only_a_transaction_that_was_cut_short_explains_two_versions(
     end: str, explains: bool, tmp_path: Path

@@ -28,7 +28,7 @@ def upgraded(*listed: str, available: tuple[str, ...] = ()) -> RoleHost:
         BootKernels: (RUNNING, NEXT),
         ModuleListed: lambda kernel: kernel in listed,
         BuildReport: ("error: no such member",),
-        Candidates: lambda names: {name: "1" for name in names if name in available},
+        Candidates: lambda names, options: {name: "1" for name in names if name in available},
         FileContents: ["boot-1"],
     }
     return host
@@ -103,8 +103,8 @@ def test_each_family_names_the_next_kernel_s_headers(
     host.facts |= {
         BootKernels: (os["kernel"], following),
         ModuleListed: lambda kernel: kernel == os["kernel"],
-        Candidates: lambda names: {name: "1" for name in names},
-        RpmCandidates: lambda names: {name: "1" for name in names},
+        Candidates: lambda names, options: {name: "1" for name in names},
+        RpmCandidates: lambda names, options: {name: "1" for name in names},
     }
     install, build = host.run(kernel.have_module)
     assert headers in install
@@ -119,7 +119,7 @@ def test_the_next_kernel_s_signed_modules_come_where_the_running_one_has_such() 
     host.facts |= {
         BootKernels: (UBUNTU["kernel"], "6.8.0-71-generic"),
         ModuleListed: lambda kernel: kernel == UBUNTU["kernel"],
-        Candidates: lambda names: {name: "1" for name in names},
+        Candidates: lambda names, options: {name: "1" for name in names},
     }
     install, *_ = host.run(kernel.have_module)
     assert name.format("6.8.0-71-generic") in install and "headers" not in install

@@ -115,3 +115,21 @@ def test_a_container_has_no_module_on_its_disk() -> None:
     host = box(found)
     host.run(proofs.prove_versions)
     assert host.refusal is None
+
+
+@pytest.mark.parametrize(("held", "proved_so"), [(True, True), (False, False)])
+def test_a_driver_that_an_upgrade_could_move_is_told(held: bool, proved_so: bool) -> None:
+    """The package manager may say that all went well and hold nothing."""
+    host = box(LOADED)
+    host.install("nvidia-driver-cuda", version="620.36.01-1", held=True)
+    host.install("nvidia-kernel-open-dkms", version="620.36.01-1", held=held)
+    assert (host.run(proofs.prove_held) == []) is proved_so
+    if not proved_so:
+        assert host.refusal is not None and "apt-mark showhold" in host.refusal
+        assert "nvidia-kernel-open-dkms" in host.refusal and "cuda" not in host.refusal
+
+
+def test_a_driver_that_moves_with_the_kernels_need_not_be_held() -> None:
+    host = box(LOADED)
+    host.install("nvidia-driver-cuda", "linux-modules-nvidia-620-open-6.12.48", version="620.36.01")
+    assert host.run(proofs.prove_held) == []

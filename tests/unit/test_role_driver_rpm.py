@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from boxwright.operation import Package, dnf
+from boxwright.operation import Package
 from boxwright.operation.dnf import Locks, RpmCandidates
 from boxwright.operation.dnf_repositories import EnabledRepositories
 from boxwright.operation.nvidia_key import KeyFingerprints
@@ -20,6 +20,7 @@ from roles.driver.rpm import EnabledStream
 from tests.unit.driver_hosts import on
 from tests.unit.plans import BLACKWELL, FEDORA, PASCAL, ROCKY_9, ROCKY_10, UBUNTU
 from tests.unit.role_host import RoleHost
+from tests.unit.test_operation_dnf_table import WRAPPED
 
 V580, V595 = "3:580.178.04-1.el9", "3:595.58.03-1.el9"
 PLUGINS = ("epel-release", "dnf-plugins-core", "python3-dnf-plugin-versionlock")
@@ -43,6 +44,14 @@ def rocky(**data: Any) -> RoleHost:
             {name: "5.14.0-1" for name in HEADERS} | {name: V580 for name in DRIVER}
         ),
     }
+    return rehearsing(host)
+
+
+def rehearsing(host: RoleHost) -> RoleHost:
+    """The host, on which dnf says of every transaction that it would remove nothing else."""
+    host.answers["--downloadonly"] = ("Transaction Summary", "=====", "Install  5 Packages")
+    host.answers["--assumeno"] = ("Removing:", " old  noarch  1-1  @own  0  ", "",
+                                  "Transaction Summary", "Remove  1 Package")  # fmt: skip
     return host
 
 
@@ -230,6 +239,10 @@ def test_another_branch_goes_only_when_this_one_can_come() -> None:
     assert host.refusal is not None and not any(" remove " in one for one in host.sent)
     host.facts[RpmCandidates] = {name: V580 for name in DRIVER} | {name: "1" for name in HEADERS}
     host.effects["--allowerasing install"] = lambda it: have(it, V580, *DRIVER, *HEADERS)
+    rehearsing(host).answers["--assumeno"] = (
+        "Removing:", " kmod-nvidia-open-dkms  noarch  3:595.58.03-1.el9  @own  0  ", "",
+        "Transaction Summary", "Remove  1 Package", "", "Operation aborted.",
+    )  # fmt: skip
     lists, rehearsal, install, asked, remove = host.run(operations.install_packages_of_branch)[:5]
     assert "makecache" in words(lists)
     assert "--allowerasing" in words(rehearsal) and "--allowerasing" in words(install)
@@ -247,7 +260,7 @@ def test_a_kept_driver_asks_for_no_headers_after_an_upgrade_of_the_kernel() -> N
     assert host.run(operations.install_packages_of_branch) == []
     del host.packages["nvidia-persistenced"]
     host.facts[RpmCandidates] = {"nvidia-persistenced": V580}
-    *_, install = host.run(operations.install_packages_of_branch)
+    *_, install = rehearsing(host).run(operations.install_packages_of_branch)
     assert words(install)[-1] == "nvidia-persistenced-580.*"
 
 
@@ -265,38 +278,39 @@ def test_headers_of_the_running_kernel_are_enough_for_the_build() -> None:
 
 def test_what_dnf_would_erase_beside_a_driver_is_refused() -> None:
     host = rocky()
-    host.answers["--downloadonly"] = tuple(TABLE)
+    host.answers["--downloadonly"] = tuple(WRAPPED.splitlines())
     sent = host.run(operations.install_packages_of_branch)
     assert len([one for one in sent if "--allowerasing" in one]) == 1
     assert (
-        host.refusal is not None and "would remove wholly-unrelated, cuda-toolkit" in host.refusal
+        host.refusal is not None and "would remove cuda-toolkit, wholly-unrelated" in host.refusal
     )
 
 
-TABLE = """\
-Dependencies resolved.
-================================================================================
- Package             Arch     Version               Repository          Size
-================================================================================
-Installing:
- nvidia-driver-cuda  x86_64   3:580.178.04-1.el9    boxwright-nvidia   520 k
-     replacing  wholly-unrelated.x86_64 1.0-1
-Removing:
- kmod-nvidia-open-dkms
-                     noarch   3:595.58.03-1.el9     @boxwright-nvidia   12 M
-Removing dependent packages:
- cuda-toolkit        x86_64   12.8-1                @cuda                1 k
-
-Transaction Summary
-================================================================================
-Install  1 Package
-Remove   2 Packages""".splitlines()
-
-
-def test_a_table_of_dnf_s_names_what_would_go() -> None:
-    assert set(dnf.removals_in(TABLE)) == {
-        "wholly-unrelated", "kmod-nvidia-open-dkms", "cuda-toolkit",
-    }  # fmt: skip
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (),
+        ("Dependencies resolved.", "Entfernt werden:", " bash  x86_64  5.1  @base  1 M"),
+        (
+            "Deleting:",
+            " bash  x86_64  5.1  @b  1 M",
+            "",
+            "Transaction Summary",
+            "Delete  1 Package",
+        ),
+        ("Erasing:", " bash  x86_64  5.1  @b  1 M", "", "Transaction Summary", "Remove  1 Package"),
+    ],
+)
+def test_an_answer_of_dnf_that_cannot_be_read_is_refused_and_not_taken_for_nothing(
+    answer: tuple[str, ...],
+) -> None:
+    host = rocky()
+    host.answers["--downloadonly"] = answer
+    sent = host.run(operations.install_packages_of_branch)
+    assert len([one for one in sent if "while ! said" in one]) == 2, "lists and the rehearsal"
+    assert host.refusal is not None and "cannot be read from its answer" in host.refusal
+    assert (answer or ("nothing at all",))[-1].strip() in host.refusal
+    assert "--assumeno" in host.refusal and " -y" not in host.refusal
 
 
 def test_rpm_fusion_s_names_keep_the_branch_without_a_lock() -> None:
