@@ -14,6 +14,7 @@ from boxwright.catalog import SpeedConstants
 from boxwright.machine import Machine, machine_from_json
 from boxwright.plan.layout import Layout, all_layers, first_layers
 from boxwright.plan.speed_decode import GpuSpeed, decode_seconds, host_speed
+from boxwright.plan.speed_depth import attention_seconds
 from boxwright.shapes import LayerShape, ModelShape
 
 FILE = Path(__file__).parent / "speeds.yaml"
@@ -33,8 +34,8 @@ class Point:
     article: bool
     source: str
 
-    def parts(self, constants: SpeedConstants) -> dict[str, float]:
-        """Seconds per token that the planner expects, by what they are spent on."""
+    def gpus(self, constants: SpeedConstants) -> tuple[GpuSpeed, ...]:
+        """Its cards, as the planner takes them."""
         known = catalog.load()
         gpus = []
         for device in self.cards:
@@ -43,8 +44,12 @@ class Point:
             row = constants.gpu_row(kind.generation, kind.chip.compute_cap)
             assert row is not None, device
             gpus.append(GpuSpeed(kind.card.bandwidth_gb_s, row))
+        return tuple(gpus)
+
+    def parts(self, constants: SpeedConstants) -> dict[str, float]:
+        """Seconds per token that the planner expects, by what they are spent on."""
         host = host_speed(self.machine, constants)
-        return decode_seconds(constants, host, tuple(gpus), self.shape, self.layout)
+        return decode_seconds(constants, host, self.gpus(constants), self.shape, self.layout)
 
     def seconds(self, constants: SpeedConstants) -> float:
         """Seconds per token that the planner expects."""
@@ -53,6 +58,38 @@ class Point:
     def error(self, constants: SpeedConstants) -> float:
         """How far the expected tok/s are from the measured: 0.1 is 10 % too fast."""
         return 1 / self.seconds(constants) / self.tok_s - 1
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Decode with `tokens` in the context, and nearly empty, as measured."""
+
+    point: Point
+    cache_type: str
+    tokens: int
+    tok_s: float
+
+    def expected_tok_s(self, constants: SpeedConstants) -> float:
+        """What the planner makes of the measured speed at an empty context."""
+        on = self.point
+        host, gpus = host_speed(on.machine, constants), on.gpus(constants)
+        more = attention_seconds(
+            constants, on.machine, host, gpus, on.shape, on.layout, self.cache_type, self.tokens
+        )
+        return 1 / (1 / on.tok_s + more)
+
+
+@cache
+def depths() -> tuple[Depth, ...]:
+    """All figures at depth, in the order of the file."""
+    document = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    machines = {name: _machine(name, row) for name, row in document["hosts"].items()}
+    shapes = {name: _shape(name, row) for name, row in document["models"].items()}
+    return tuple(
+        Depth(_point(row, machines, shapes), row["cache"], tokens, tok_s)
+        for row in document["depths"]
+        for tokens, tok_s in row["at"].items()
+    )
 
 
 @cache
@@ -93,18 +130,19 @@ def _layout(word: str, devices: int, shape: ModelShape) -> Layout:
 def _shape(name: str, row: dict[str, Any]) -> ModelShape:
     count, recurrent = row["layers"], row.get("recurrent", 0)
     compressed, experts_gb = row.get("compressed", False), row.get("expert_gb", 0)
+    kv, windowed = row.get("kv", 512), row.get("every_other_windowed", False)
     every = count // (count - recurrent)
     attending = [not recurrent or number % every == every - 1 for number in range(count)]
     layers = tuple(
         LayerShape(
             dense_bytes=int(row["dense_gb"] * GIGA / count),
             expert_bytes=int(experts_gb * GIGA / count),
-            kv_elements_k=512 if attends else 0,
-            kv_elements_v=512 if attends and not compressed else 0,
+            kv_elements_k=kv if attends else 0,
+            kv_elements_v=kv if attends and not compressed else 0,
             recurrent_bytes=0 if attends else 1,
-            sliding_window=128 if compressed else None,
+            sliding_window=128 if compressed or number % 2 < windowed else None,
         )
-        for attends in attending
+        for number, attends in enumerate(attending)
     )
     output = int(row["output_gb"] * GIGA)
     return ModelShape(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from statistics import median
 
 from benchmarks.calibration import fit_of
-from benchmarks.points import points
+from benchmarks.points import depths, points
 from boxwright import catalog
 
 
@@ -32,6 +32,13 @@ def main() -> None:
     for name, found in columns.items():
         sizes = [abs(error) for error in found]
         print(f"\n{name}: median {median(sizes):.1%}, worst {max(sizes):.1%}, {len(sizes)} points")
+    print("\n| at depth | tokens | measured tok/s | expected | error |\n|---|--:|--:|--:|--:|")
+    for deep in depths():
+        expected = deep.expected_tok_s(constants)
+        print(
+            f"| {deep.point.label}, {deep.cache_type} | {deep.tokens} | {deep.tok_s:g} |"
+            f" {expected:.1f} | {expected / deep.tok_s - 1:+.0%} |"
+        )
     print("\n| constant | prior | calibrated | packaged |\n|---|--:|--:|--:|")
     for one, value in zip(fit.fitted, fit.values(), strict=True):
         print(f"| {one.name} | {one.prior:g} | {value:.3g} | {one.get(constants):.3g} |")

@@ -95,6 +95,9 @@ class SpeedConstants:
     compute_share: Interval
     experts_compute_share: float
     core_gflops: float
+    cache_share: Share
+    quantised_cache_share: Share
+    core_attention_gflops: float
     power: PowerConstants
 
     def gpu_row(self, generation: str, compute_cap: str | None) -> GpuRow | None:

@@ -159,8 +159,13 @@ def _speed(speed: Speed) -> list[tuple[str, str]]:
     low, expected, high = speed.decode_tok_s
     before, prefill, after = speed.prefill_tok_s
     limit = "measured" if speed.bound_by == "measured" else f"limited by {speed.bound_by}"
+    at_depth = ", ".join(
+        f"{found:.1f} with {tokens // 1024}k"
+        for tokens, found in speed.decode_at_depth_tok_s.items()
+    )
     return [
         ("decode", f"{expected:.1f} tok/s of an answer ({low:.1f} to {high:.1f}), {limit}"),
+        *([("at depth", f"{at_depth} tokens in the context")] if at_depth else []),
         ("prefill", f"{prefill:.0f} tok/s of a prompt ({before:.0f} to {after:.0f})"),
     ]
 

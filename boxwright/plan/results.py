@@ -190,14 +190,16 @@ class ServerPlan:
 class Speed:
     """Expected speeds as (low, expected, high), and what binds decode ("measured": nothing does).
 
-    `ttft_s` is the expected time to the first token by tokens of the prompt; `power_w` is drawn
-    from the wall under load, None where a card's TDP is not known.
+    Decode is at a nearly empty context; `decode_at_depth_tok_s` is the expected one by tokens in
+    the context. `ttft_s` is the expected time to the first token by tokens of the prompt; `power_w`
+    is drawn from the wall under load, None where a card's TDP is not known.
     """
 
     decode_tok_s: tuple[float, float, float]
     prefill_tok_s: tuple[float, float, float]
     bound_by: str
     ttft_s: dict[int, float] = field(default_factory=dict)
+    decode_at_depth_tok_s: dict[int, float] = field(default_factory=dict)
     power_w: int | None = None
     heat_btu_h: int | None = None
 

@@ -21,6 +21,7 @@ from boxwright.plan.speed_decode import (
     decode_seconds,
     host_speed,
 )
+from boxwright.plan.speed_depth import attention_seconds, depths
 from boxwright.plan.speed_prefill import PrefillCard, first_token_s, prefill_tok_s
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
@@ -51,7 +52,8 @@ def predict(
     if len(known) < len(links):
         return _as_measured(measured)
     host = host_speed(machine, constants)
-    parts = decode_seconds(constants, host, tuple(link.speed for link in known), shape, layout)
+    speeds = tuple(link.speed for link in known)
+    parts = decode_seconds(constants, host, speeds, shape, layout)
     rests_on_host = any(parts.get(name) for name in (HOST_MEMORY, HOST_CORES))
     guessed = rests_on_host and not host.modules_known
     spread = constants.unknown_modules if guessed else constants.known
@@ -61,6 +63,12 @@ def predict(
     if measured is not None:
         decode, bound_by = _rounded_all(measured.decode_tok_s), "measured"
         prefill = measured.prefill_tok_s or prefill
+    at_depth = {
+        depth: attention_seconds(
+            constants, machine, host, speeds, shape, layout, wanted.server_cache_type, depth
+        )
+        for depth in depths(wanted.server_context // wanted.server_parallel)
+    }
     watts = power_w(machine, constants, cards)
     return Speed(
         decode_tok_s=decode,
@@ -69,6 +77,9 @@ def predict(
         ttft_s={
             tokens: _rounded(first_token_s(constants, machine, known, shape, prefill[1], tokens))
             for tokens in PROMPTS
+        },
+        decode_at_depth_tok_s={
+            depth: _rounded(1 / (1 / decode[1] + more)) for depth, more in at_depth.items()
         },
         power_w=watts,
         heat_btu_h=None if watts is None else round(watts * BTU_H_PER_W),

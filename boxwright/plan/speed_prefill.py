@@ -14,6 +14,7 @@ from boxwright.catalog import SpeedConstants
 from boxwright.machine import Machine
 from boxwright.plan.layout import HOST, Layout
 from boxwright.plan.speed_decode import GIGA, GpuSpeed, HostSpeed, active_experts
+from boxwright.plan.speed_depth import attention_width
 from boxwright.shapes import LayerShape, ModelShape
 
 OFFLOADED_FROM = 32  # tokens in a batch; below it the processor computes its experts itself
@@ -123,13 +124,7 @@ def _bits(shape: ModelShape) -> float:
 
 def _attention_operations(shape: ModelShape, tokens: int) -> float:
     """Two products with every token before, or those in the window; none in recurrent layers."""
-    prefix = f"{shape.architecture}.attention."
-    heads = shape.metadata.get(f"{prefix}head_count")
-    length = shape.metadata.get(f"{prefix}key_length")
-    width = shape.hidden_size
-    if isinstance(heads, int) and isinstance(length, int):
-        width = heads * length
-    return 4.0 * width * sum(_pairs(layer, tokens) for layer in shape.layers)
+    return 4.0 * attention_width(shape) * sum(_pairs(layer, tokens) for layer in shape.layers)
 
 
 def _pairs(layer: LayerShape, tokens: int) -> float:

@@ -133,6 +133,32 @@ def test_the_first_token_of_a_long_prompt_takes_more_than_its_share() -> None:
     assert times[131072] > 4 * times[32768] > 32 * times[4096] > 0
 
 
+def test_decode_at_depth_reads_the_whole_cache_once_per_token() -> None:
+    """MiniMax-M2: 62 layers of K and V of 8 heads by 128, q8_0; an RTX PRO 6000 has 1792 GB/s."""
+    speed = speed_of("pro6000", minimax_m2(), server_context=131072, server_cache_type="q8_0")
+    empty, at = 1 / speed.decode_tok_s[1], speed.decode_at_depth_tok_s
+    assert list(at) == [4096, 32768, 131072]
+    cache_gb = 62 * 2 * 8 * 128 * 34 / 32 * 131072 / 1e9
+    bandwidth_gb_s = cache_gb / (1 / at[131072] - empty)
+    assert 0.2 * 1792 < bandwidth_gb_s < 0.5 * 1792
+    assert (1 / at[131072] - empty) / (1 / at[32768] - empty) == pytest.approx(4, rel=0.1)
+
+
+def test_depths_end_at_the_context_of_one_user() -> None:
+    assert list(speed_of("pro6000", server_context=16384).decode_at_depth_tok_s) == [4096, 16384]
+    for_two = speed_of("pro6000", server_context=65536, server_parallel=2)
+    assert list(for_two.decode_at_depth_tok_s) == [4096, 32768]
+
+
+def test_recurrent_layers_lose_less_at_depth_than_full_attention() -> None:
+    """Qwen3.5-122B attends in 12 of its 48 layers with 2 heads of K and V, MiniMax in 62 with 8."""
+    lost = []
+    for shape in (qwen35_122b(), minimax_m2()):
+        speed = speed_of("ryzen", shape, server_placement="cpu-moe", server_context=131072)
+        lost.append(1 / speed.decode_at_depth_tok_s[131072] - 1 / speed.decode_tok_s[1])
+    assert 0 < 10 * lost[0] < lost[1]
+
+
 @pytest.mark.parametrize("name", ["xeon", "ryzen"])
 def test_the_limit_is_named(name: str) -> None:
     assert speed_of(name, server_placement="cpu-moe").bound_by == "host memory bandwidth"

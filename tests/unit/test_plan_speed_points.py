@@ -12,7 +12,7 @@ from statistics import median
 import pytest
 
 from benchmarks.calibration import Fit, fit_of
-from benchmarks.points import points
+from benchmarks.points import depths, points
 from boxwright import catalog
 
 # The bounds of the issue are for points that nobody has seen: median 0.10, worst 0.25.
@@ -75,6 +75,17 @@ def test_the_packaged_constants_are_those_of_the_calibration() -> None:
     for constant, value in zip(made.fitted, made.values(), strict=True):
         if abs(value / constant.prior - 1) > 1e-6:
             assert constant.get(made.start) == pytest.approx(value, rel=0.08), constant.name
+
+
+def test_decode_at_depth_is_as_published() -> None:
+    """From the measured speed at an empty context, so it judges the cache's part alone."""
+    constants, found = catalog.load().speed, depths()
+    assert {one.cache_type for one in found} >= {"f16", "q8_0"}
+    assert any(not one.point.cards for one in found)
+    assert max(one.tokens for one in found) >= 32768
+    for one in found:
+        assert one.tok_s < one.point.tok_s
+        assert one.expected_tok_s(constants) == pytest.approx(one.tok_s, rel=0.1), one
 
 
 def test_the_articles_figures_calibrate_nothing() -> None:

@@ -1,0 +1,70 @@
+"""What decode loses as the context fills: attention reads the cache of every token before.
+
+A token reads the whole KV cache of each layer that attends, windows only theirs, recurrent layers
+their state that never grows. It lies where its layer does. Processors are bound by the arithmetic
+before the memory. Shares and their sources are in catalog/speed.yaml.
+"""
+
+from __future__ import annotations
+
+from boxwright.catalog import SpeedConstants
+from boxwright.machine import Machine
+from boxwright.plan.context import ContextSize, state_bytes
+from boxwright.plan.layout import HOST, Layout
+from boxwright.plan.speed_decode import GIGA, GpuSpeed, HostSpeed
+from boxwright.shapes import LayerShape, ModelShape
+
+DEPTHS = (4096, 32768, 131072)  # tokens, at which decode is told
+WHOLE_TYPES = frozenset({"f32", "f16", "bf16"})
+EMPTY = 256  # tokens: what figures "at an empty context" hold
+
+
+def depths(context: int) -> tuple[int, ...]:
+    """Those of DEPTHS, none beyond the context of one sequence."""
+    return tuple(sorted({min(depth, context) for depth in DEPTHS if context}))
+
+
+def attention_seconds(
+    constants: SpeedConstants,
+    machine: Machine,
+    host: HostSpeed,
+    gpus: tuple[GpuSpeed, ...],
+    shape: ModelShape,
+    layout: Layout,
+    cache_type: str,
+    depth: int,
+) -> float:
+    """Seconds per token that a context of `depth` tokens costs more than an empty one."""
+    whole = cache_type in WHOLE_TYPES
+    share = constants.cache_share if whole else constants.quantised_cache_share
+    full, empty = (
+        state_bytes(shape, ContextSize(max(tokens, EMPTY), cache_type, ubatch=1, sequences=1))
+        for tokens in (depth, EMPTY)
+    )
+    found, count, width = 0.0, shape.spread_layers, attention_width(shape)
+    flops = max(machine.cpu.cores, 1) * constants.core_attention_gflops * GIGA
+    for number, layer in enumerate(shape.layers):
+        device, more = layout.device_of(number, count), full[number] - empty[number]
+        if device == HOST:
+            seen = _seen(layer, depth) - _seen(layer, EMPTY)
+            found += max(more / host.gb_s / GIGA, 4.0 * width * seen / flops)
+        else:
+            found += more / (gpus[device].gb_s * share * GIGA)
+    return found
+
+
+def attention_width(shape: ModelShape) -> int:
+    """Elements of all heads of Q together."""
+    prefix = f"{shape.architecture}.attention."
+    heads = shape.metadata.get(f"{prefix}head_count")
+    length = shape.metadata.get(f"{prefix}key_length")
+    if isinstance(heads, int) and isinstance(length, int):
+        return heads * length
+    return shape.hidden_size
+
+
+def _seen(layer: LayerShape, depth: int) -> int:
+    """Tokens that one token attends to."""
+    if not layer.kv_elements_k:
+        return 0
+    return max(min(layer.sliding_window or depth, depth), 0)
