@@ -10,6 +10,7 @@ from tests.shapes import (
     latent_more,
     llama,
     newer,
+    older,
     qwen,
     sliding,
     sparse,
@@ -31,4 +32,5 @@ EVERY: dict[str, Callable[[], Model]] = {
     **latent_more.MODELS,
     **usual.MODELS,
     **vision.MODELS,
+    **older.MODELS,
 }

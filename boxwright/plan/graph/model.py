@@ -22,6 +22,7 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
         layers = gemma4.projected(net, blocks[0], x, layers)
     if style.compression is not None:
         return deepseek4.build(net, blocks, x, style.routing, style.compression)
+    x = _placed(net, blocks[0], style, x)
     last, stack = len(blocks) - 1, style.inputs.stack
     for index, block in enumerate(blocks):
         net.layer = index
@@ -38,6 +39,19 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     return net.graph
 
 
+def _placed(net: Net, first: Block, style: Style, x: Tensor) -> Tensor:
+    """The embeddings with one of each position added, or normed (GPT-2, BLOOM)."""
+    if "position_embd.weight" in net.outside.by_name:
+        table = Tensor(shape(*net.outside.by_name["position_embd.weight"]))
+        table.home, table.weight = net.host, True
+        x = ops.over(x, ops.rows(table, net.positions()))
+    if style.first_norm:
+        for part in ("weight", "bias"):
+            net.needed(None, f"token_embd_norm.{part}").home = first.device
+        x = net.norm(x, None, "token_embd_norm", style.centred)
+    return x
+
+
 def _outputs(net: Net, x: Tensor) -> Tensor:
     return ops.rows(x, net.input("outputs", shape(net.batch.outputs), I32))
 
@@ -47,8 +61,11 @@ def _layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tenso
         return _parallel_layer(net, block, style, x, last)
     if style.beside:
         return _layer_of_both(net, block, style, x, last)
+    if style.patchy and not (block.heads_kv and block.has("ffn_down.weight")):
+        return _patchy_layer(net, block, style, x)
     before = x
-    cur = net.norm(x, block, "attn_norm", style.centred) if block.has("attn_norm.weight") else x
+    normed = style.bare_norms or block.has("attn_norm.weight")
+    cur = net.norm(x, block, "attn_norm", style.centred) if normed else x
     if style.expand_norm:
         net.graph.expand(cur)
     cur = _sequence(net, block, style, cur)
@@ -56,8 +73,9 @@ def _layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tenso
         cur, before = _outputs(net, cur), _outputs(net, before)
     if style.one_part:
         return ops.over(cur, before)
-    pre = "ffn_norm" if block.has("ffn_norm.weight") else "post_attention_norm"
-    after = not block.has("attn_norm.weight") or pre == "ffn_norm"
+    bare = style.bare_norms or block.has("ffn_norm.weight")
+    pre = "ffn_norm" if bare else "post_attention_norm"
+    after = not normed or pre == "ffn_norm"
     if after and block.has("post_attention_norm.weight"):
         cur = net.norm(cur, block, "post_attention_norm", style.centred)
     if style.residual_scaled:
@@ -66,8 +84,7 @@ def _layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tenso
     if block.has("pre_ffw_norm_2.weight"):
         cur = gemma4.feed_forward(net, block, inside, style.routing)
     else:
-        skip = not block.has("attn_norm.weight")
-        cur = inside if skip else net.norm(inside, block, pre, style.centred)
+        cur = net.norm(inside, block, pre, style.centred) if normed else inside
         cur = _feed_forward(net, block, style, cur)
     if block.has("post_ffw_norm.weight"):
         cur = net.norm(cur, block, "post_ffw_norm", style.centred)
@@ -77,13 +94,39 @@ def _layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tenso
 
 
 def _parallel_layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tensor:
-    """Attention and feed-forward of one norm, both added to what came in (Command R)."""
-    inside = net.norm(x, block, "attn_norm", style.centred)
-    cur = _sequence(net, block, style, inside)
+    """Attention and feed-forward of what came in, both added to it (Command R, Falcon)."""
+    normed = net.norm(x, block, "attn_norm", style.centred)
+    second = block.has("attn_norm_2.weight")
+    cur = net.norm(x, block, "attn_norm_2", style.centred) if second else normed
+    cur = _sequence(net, block, style, cur)
     if last:
-        cur, x, inside = _outputs(net, cur), _outputs(net, x), _outputs(net, inside)
-    made = _feed_forward(net, block, style, inside)
-    return ops.over(ops.over(made, x), cur)
+        cur, x = _outputs(net, cur), _outputs(net, x)
+    if block.has("ffn_norm.weight"):
+        normed = net.norm(x, block, "ffn_norm", style.centred)
+    elif last:
+        normed = _outputs(net, normed)
+    parts = {"a": cur, "x": x, "f": _feed_forward(net, block, style, normed)}
+    first, *others = (parts[one] for one in style.parallel)
+    for one in others:
+        first = ops.over(first, one)
+    return first
+
+
+def _patchy_layer(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
+    """A layer that lost parts to pruning (Nemotron 51B): attention, or all but a matrix of it.
+
+    Without a feed-forward part, attention is computed but comes to nothing (deci.cpp).
+    """
+    inside = x
+    if block.has("attn_norm.weight"):
+        cur = net.norm(x, block, "attn_norm")
+        whole = block.heads_kv > 0
+        cur = _sequence(net, block, style, cur) if whole else net.linear(cur, block, "attn_output")
+        inside = ops.over(cur, x)
+    if not block.has("ffn_down.weight"):
+        return x
+    cur = net.feed_forward(net.norm(inside, block, "ffn_norm"), block)
+    return ops.over(cur, inside)
 
 
 def _layer_of_both(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tensor:

@@ -26,7 +26,12 @@ CENTRED = frozenset(
         "starcoder", "starcoder2",
     }
 )  # fmt: skip
-PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "phi2", "plamo"})
+# attention and feed-forward beside each other, and the order in which they and what came in are
+# summed: f, a, x
+PARALLEL = {
+    "cohere2": "fxa", "cohere2moe": "fxa", "command-r": "fxa", "falcon": "fax", "gptneox": "fxa",
+    "phi2": "afx", "plamo": "fax",
+}  # fmt: skip
 # one part per layer: a recurrence, attention or feed-forward
 ONE_PART = frozenset({"mamba", "mamba2", "nemotron_h", "nemotron_h_moe"})
 # q and k are normed over all heads before they are cut into heads
@@ -34,7 +39,13 @@ FLAT_NORMS = frozenset({"minimax-m2", "olmo2", "olmoe"})
 # the query's projection brings a gate for the output
 GATED_QUERY = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 GATE_FIRST = frozenset({"qwen35", "qwen35moe"})
-NO_ROPE = frozenset({"jamba", "kimi-linear", "nemotron_h", "nemotron_h_moe"})
+NO_ROPE = frozenset(
+    {
+        "bloom", "gpt2", "jais", "jamba", "kimi-linear", "mpt", "nemotron_h", "nemotron_h_moe",
+        "refact", "starcoder",
+    }
+)  # fmt: skip
+NORMS_WITHOUT_WEIGHTS = frozenset({"olmo"})
 ROPE_IN_WINDOWS_ONLY = frozenset({"cohere2", "cohere2moe", "exaone-moe", "exaone4"})
 EMBEDDINGS_SCALED = frozenset({"gemma3", "gemma3n", "gemma4"})
 EMBEDDINGS_MULTIPLIED = frozenset({"afmoe", "gemma", "gemma2", "grok", "minicpm", "minicpm3"})
@@ -67,7 +78,10 @@ class Style:
     """How one model is put together; see the tables above."""
 
     centred: bool = False
-    parallel: bool = False
+    parallel: str = ""
+    bare_norms: bool = False
+    first_norm: bool = False
+    patchy: bool = False
     one_part: bool = False
     beside: bool = False
     flat_norms: bool = False
@@ -107,12 +121,14 @@ class Style:
 
 def style_of(architecture: str, metadata: Metadata) -> Style:
     """The style of a model of this architecture."""
-    number = metadata.number
     llama4 = architecture == "llama4"
     granite = architecture.startswith("granite")
     return Style(
         centred=architecture in CENTRED,
-        parallel=architecture in PARALLEL,
+        parallel=_parallel(architecture, metadata),
+        bare_norms=architecture in NORMS_WITHOUT_WEIGHTS,
+        first_norm=architecture == "bloom",
+        patchy=architecture == "deci",
         one_part=architecture in ONE_PART,
         beside=architecture == "falcon-h1",
         flat_norms=architecture in FLAT_NORMS,
@@ -132,7 +148,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         hidden_kept=architecture in HIDDEN_KEPT,
         output_norm="token_embd_norm" if architecture.startswith("lfm2") else "output_norm",
         query_scaled=architecture in QUERY_SCALED,
-        rope=architecture not in NO_ROPE and bool(number("rope.scaling.finetuned", 1)),
+        rope=_rope(architecture, metadata),
         rope_in_windows_only=architecture in ROPE_IN_WINDOWS_ONLY,
         no_rope_step=4 if architecture in ("llama4", "smollm3", "afmoe") else 0,
         scaled_without_rope=llama4,
@@ -148,6 +164,19 @@ def _scales_residuals(architecture: str, metadata: Metadata) -> bool:
     if architecture in ("minicpm", "minicpm3"):
         return True
     return architecture.startswith("granite") and metadata.number("residual_scale") != 0
+
+
+def _parallel(architecture: str, metadata: Metadata) -> str:
+    if architecture == "gptneox" and not metadata.number("use_parallel_residual", 1):
+        return ""
+    return PARALLEL.get(architecture, "")
+
+
+def _rope(architecture: str, metadata: Metadata) -> bool:
+    """Baichuan tells positions by rope in its 7B only."""
+    if architecture == "baichuan":
+        return metadata.at("block_count") == 32
+    return architecture not in NO_ROPE and bool(metadata.number("rope.scaling.finetuned", 1))
 
 
 def _routing(architecture: str, metadata: Metadata) -> Routing:
