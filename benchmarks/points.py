@@ -14,7 +14,6 @@ from boxwright.catalog import SpeedConstants
 from boxwright.machine import Machine, machine_from_json
 from boxwright.plan.layout import Layout, all_layers, first_layers
 from boxwright.plan.speed_decode import GpuSpeed, decode_seconds, host_speed
-from boxwright.plan.speed_depth import attention_seconds
 from boxwright.shapes import LayerShape, ModelShape
 
 FILE = Path(__file__).parent / "speeds.yaml"
@@ -60,45 +59,18 @@ class Point:
         return 1 / self.seconds(constants) / self.tok_s - 1
 
 
-@dataclass(frozen=True)
-class Depth:
-    """Decode with `tokens` in the context, and nearly empty, as measured."""
-
-    point: Point
-    cache_type: str
-    tokens: int
-    tok_s: float
-
-    def expected_tok_s(self, constants: SpeedConstants) -> float:
-        """What the planner makes of the measured speed at an empty context."""
-        on = self.point
-        host, gpus = host_speed(on.machine, constants), on.gpus(constants)
-        more = attention_seconds(
-            constants, on.machine, host, gpus, on.shape, on.layout, self.cache_type, self.tokens
-        )
-        return 1 / (1 / on.tok_s + more)
-
-
-@cache
-def depths() -> tuple[Depth, ...]:
-    """All figures at depth, in the order of the file."""
-    document = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    machines = {name: _machine(name, row) for name, row in document["hosts"].items()}
-    shapes = {name: _shape(name, row) for name, row in document["models"].items()}
-    return tuple(
-        Depth(_point(row, machines, shapes), row["cache"], tokens, tok_s)
-        for row in document["depths"]
-        for tokens, tok_s in row["at"].items()
-    )
-
-
 @cache
 def points() -> tuple[Point, ...]:
     """All of them, in the order of the file."""
+    return tuple(point for point, _ in rows("points"))
+
+
+def rows(section: str) -> list[tuple[Point, dict[str, Any]]]:
+    """The rows of a section of the file, as points, and as they are."""
     document = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     machines = {name: _machine(name, row) for name, row in document["hosts"].items()}
     shapes = {name: _shape(name, row) for name, row in document["models"].items()}
-    return tuple(_point(row, machines, shapes) for row in document["points"])
+    return [(_point(row, machines, shapes), row) for row in document[section]]
 
 
 def _point(

@@ -91,9 +91,12 @@ class SpeedConstants:
     gpus: dict[str, GpuRow]
     known: Interval
     unknown_modules: Interval
-    copy_share: Interval
+    copy_memory_share: Interval
+    copy_bus_share: Interval
     compute_share: Interval
-    experts_compute_share: float
+    experts_compute_share: Share
+    experts_half_tokens: float
+    attention_share: Share
     core_gflops: float
     cache_share: Share
     quantised_cache_share: Share

@@ -36,10 +36,13 @@ class PrefillCard:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one physical batch costs: operations by device and HOST, bytes copied to the first."""
+    """What one physical batch costs: operations and experts' bytes that are read, by device and
+    HOST; bytes copied to the first device.
+    """
 
     tokens: int
     operations: dict[int, float]
+    expert_bytes: dict[int, float]
     copied_bytes: float
 
 
@@ -55,7 +58,7 @@ def prefill_tok_s(
     """(low, expected, high) over many batches, before attention grows with the prompt's length."""
     batch = _batch(constants, shape, layout, ubatch)
     seconds = [
-        _copy_s(batch, cards, host) / constants.copy_share[index]
+        _copy_s(constants, batch, cards, host, index)
         + _compute_s(constants, machine, batch, cards) / constants.compute_share[index]
         for index in range(3)
     ]
@@ -72,24 +75,36 @@ def first_token_s(
     tokens: int,
 ) -> float:
     """Seconds to read a prompt: its batches, and attention of every token to those before it."""
-    flops = cards[0].flops if cards else _host_flops(constants, machine)
+    flops = cards[0].flops * constants.attention_share if cards else _host_flops(constants, machine)
     return tokens / tok_s + _attention_operations(shape, tokens) / flops
 
 
 def _batch(constants: SpeedConstants, shape: ModelShape, layout: Layout, ubatch: int) -> Batch:
     operations = dict.fromkeys(range(HOST, layout.devices), 0.0)
+    expert_bytes = dict(operations)
     count, copied = shape.spread_layers, 0.0
     each = 2 * 8 / _bits(shape) * ubatch
     for number, layer in enumerate(shape.layers):
         device = layout.device_of(number, count)
         operations[device] += (layer.dense_bytes + layer.shared_expert_bytes) * each
         experts = layout.experts_device(number, count)
+        routed = layer.expert_bytes * _routed_share(shape, ubatch)
         if experts == HOST and layout.gpu_layers and ubatch >= OFFLOADED_FROM:
-            copied += layer.expert_bytes * _routed_share(shape, ubatch)
+            copied += routed
             experts = 0
-        share = constants.experts_compute_share if shape.experts else 1.0
+        expert_bytes[experts] += routed
+        share = 1.0 if experts == HOST else _filled_share(constants, shape, ubatch)
         operations[experts] += active_experts(shape, layer) * each / share
-    return Batch(ubatch, operations, copied)
+    return Batch(ubatch, operations, expert_bytes, copied)
+
+
+def _filled_share(constants: SpeedConstants, shape: ModelShape, ubatch: int) -> float:
+    """Of a GPU's dense rate, what products of experts reach with so few tokens for each."""
+    if not shape.experts:
+        return 1.0
+    tokens = ubatch * shape.experts_used / shape.experts
+    filled = tokens / (tokens + constants.experts_half_tokens)
+    return constants.experts_compute_share * filled
 
 
 def _routed_share(shape: ModelShape, ubatch: int) -> float:
@@ -99,18 +114,31 @@ def _routed_share(shape: ModelShape, ubatch: int) -> float:
     return float(1 - (1 - shape.experts_used / shape.experts) ** ubatch)
 
 
-def _copy_s(batch: Batch, cards: tuple[PrefillCard, ...], host: HostSpeed) -> float:
-    """Reading from RAM and sending over the bus, one after the other."""
+def _copy_s(
+    constants: SpeedConstants,
+    batch: Batch,
+    cards: tuple[PrefillCard, ...],
+    host: HostSpeed,
+    index: int,
+) -> float:
+    """As the slower of memory and bus allows: a copy goes on while the next is read."""
     if not batch.copied_bytes:
         return 0.0
-    return batch.copied_bytes / GIGA * (1 / host.theoretical_gb_s + 1 / cards[0].bus_gb_s)
+    memory_gb_s = host.theoretical_gb_s * constants.copy_memory_share[index]
+    bus_gb_s = cards[0].bus_gb_s * constants.copy_bus_share[index]
+    return batch.copied_bytes / GIGA / min(memory_gb_s, bus_gb_s)
 
 
 def _compute_s(
     constants: SpeedConstants, machine: Machine, batch: Batch, cards: tuple[PrefillCard, ...]
 ) -> float:
+    """Arithmetic; on GPUs also the experts' way out of memory, which few tokens do not hide."""
     seconds = batch.operations[HOST] / _host_flops(constants, machine)
-    return seconds + sum(batch.operations[n] / card.flops for n, card in enumerate(cards))
+    for number, card in enumerate(cards):
+        gb_s = card.speed.gb_s * card.speed.row.share
+        seconds += batch.operations[number] / card.flops
+        seconds += batch.expert_bytes[number] / GIGA / gb_s
+    return seconds
 
 
 def _host_flops(constants: SpeedConstants, machine: Machine) -> float:

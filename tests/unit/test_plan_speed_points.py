@@ -12,7 +12,8 @@ from statistics import median
 import pytest
 
 from benchmarks.calibration import Fit, fit_of
-from benchmarks.points import depths, points
+from benchmarks.other_points import depths, prefills
+from benchmarks.points import points
 from boxwright import catalog
 
 # The bounds of the issue are for points that nobody has seen: median 0.10, worst 0.25.
@@ -86,6 +87,18 @@ def test_decode_at_depth_is_as_published() -> None:
     for one in found:
         assert one.tok_s < one.point.tok_s
         assert one.expected_tok_s(constants) == pytest.approx(one.tok_s, rel=0.1), one
+
+
+def test_prompts_are_read_as_published() -> None:
+    """Inside the interval, and expected within a third; half of them within a tenth."""
+    constants, errors = catalog.load().speed, []
+    offloaded = [one for one in prefills() if one.point.layout.experts_on_host]
+    assert len(offloaded) >= 5 and any(not one.point.cards for one in prefills())
+    for one in prefills():
+        low, expected, high = one.expected_tok_s(constants)
+        assert low <= one.point.tok_s <= high, one.point.label
+        errors.append(abs(expected / one.point.tok_s - 1))
+    assert median(errors) <= 0.1 and max(errors) <= 0.34
 
 
 def test_the_articles_figures_calibrate_nothing() -> None:
