@@ -10,6 +10,7 @@ from tests.shapes import (
     latent_more,
     llama,
     newer,
+    newest,
     older,
     qwen,
     sliding,
@@ -33,4 +34,5 @@ EVERY: dict[str, Callable[[], Model]] = {
     **usual.MODELS,
     **vision.MODELS,
     **older.MODELS,
+    **newest.MODELS,
 }

@@ -124,6 +124,21 @@ def deci() -> Model:
     )  # fmt: skip
 
 
+def chameleon() -> Model:
+    """Chameleon 7B: logits of picture tokens are overwritten in a copy."""
+    s = Sizes(32, 4096, 32, 32, 128, 65536, 4096)
+
+    def layer(_: int) -> Iterator[Tensor]:
+        yield from s.norms("attn_norm", "ffn_norm")
+        yield from s.attention()
+        for part in "qk":
+            yield f"attn_{part}_norm.weight", (128, 32), F32
+            yield f"attn_{part}_norm.bias", (128, 32), F32
+        yield from s.feed_forward(11008)
+
+    return model("chameleon-7b", "chameleon", s, layer, feed_forward_length=11008)
+
+
 def _falcon(name: str, layers: int, hidden: int, heads: int, heads_kv: int) -> Model:
     two = ("attn_norm",) if layers == 32 else ("attn_norm", "attn_norm_2")
     s = Sizes(layers, hidden, heads, heads_kv, 64, 65024, 2048)
@@ -158,6 +173,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "plamo-13b": plamo,
     "jais-13b": _jais,
     "nemotron-51b": deci,
+    "chameleon-7b": chameleon,
     "baichuan2-13b": lambda: _usual("baichuan2-13b", "baichuan", Sizes(
         40, 5120, 40, 40, 128, 125696, 4096), 13696),
     "baichuan2-7b": lambda: _usual("baichuan2-7b", "baichuan", Sizes(

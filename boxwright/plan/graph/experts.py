@@ -43,7 +43,7 @@ def mixture(
     probabilities = logits if routing.softmax_last else ops.over(logits)
     if chosen is None:
         chosen = ops.best(_selected(net, block, logits, probabilities, routing), block.used)
-    weights = _weights(probabilities, chosen, routing, block.used)
+    weights = weighed(probabilities, chosen, routing, block.used)
     net.graph.expand(weights)
     hidden, tokens = x.ne[0], x.ne[1]
     x = ops.reshape(x, hidden, 1, tokens)
@@ -53,7 +53,7 @@ def mixture(
     if not routing.scaled_first:
         results = ops.over(results, weights)
     net.graph.expand(results)
-    return _sum(net, results, block.used)
+    return summed(net, results, block.used)
 
 
 def _selected(
@@ -77,7 +77,8 @@ def _selected(
     return ops.reshape(masked, experts, tokens)
 
 
-def _weights(probabilities: Tensor, chosen: Tensor, routing: Routing, used: int) -> Tensor:
+def weighed(probabilities: Tensor, chosen: Tensor, routing: Routing, used: int) -> Tensor:
+    """How much each chosen expert counts."""
     experts, tokens = probabilities.ne[0], probabilities.ne[1]
     weights = ops.rows(ops.reshape(probabilities, 1, experts, tokens), chosen)
     if routing.softmax_last:
@@ -116,7 +117,8 @@ def _computed(net: Net, block: Block, x: Tensor, chosen: Tensor) -> Tensor:
     return through("ffn_down_exps", middle)
 
 
-def _sum(net: Net, results: Tensor, used: int) -> Tensor:
+def summed(net: Net, results: Tensor, used: int) -> Tensor:
+    """The results of a token's experts, added one by one."""
     hidden, tokens = results.ne[0], results.ne[2]
     nb = (results.nb[0], results.nb[2], results.nb[2] * tokens, results.nb[2] * tokens)
     views = [ops.view(results, (hidden, tokens, 1, 1), nb) for _ in range(used)]

@@ -22,6 +22,11 @@ class Metadata:
                 return default
         return default if value is None else float(value)
 
+    def flags(self, key: str) -> tuple[bool, ...]:
+        """One flag per layer; empty where the metadata do not have them."""
+        value = self.values.get(f"{self.architecture}.{key}")
+        return tuple(item != "0" for item in value.split(",")) if isinstance(value, str) else ()
+
     def at(self, key: str, layer: int = 0, default: float = 0) -> int:
         """A whole number."""
         return int(self.number(key, default, layer))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from boxwright.plan.graph import deepseek4, gemma4, kimi, latent, ops, recurrent
+from boxwright.plan.graph import deepseek4, gemma4, horizon, kimi, latent, ops, recurrent
 from boxwright.plan.graph.attention import attention
 from boxwright.plan.graph.block import Block, MissingTensor
 from boxwright.plan.graph.experts import mixture
@@ -31,11 +31,15 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
         x = stack.added(net, x, stack.after)
         x = gemma4.after(net, block, x, layers, index == last)
     x.output = style.hidden_kept
-    x = net.norm(x, None, style.output_norm, style.centred)
+    if style.grouped_norms:
+        x = horizon.norm(net, x, None, "output_norm")
+    else:
+        x = net.norm(x, None, style.output_norm, style.centred)
     head = net.weight(None, "output.weight") or net.needed(None, "token_embd.weight")
     logits = ops.multiply(head, x)
     bias = net.weight(None, "output.bias")
-    net.graph.expand(ops.over(logits, bias) if bias is not None else logits)
+    logits = ops.over(logits, bias) if bias is not None else logits
+    net.graph.expand(ops.apart(logits) if style.logits_copied else logits)
     return net.graph
 
 
@@ -47,7 +51,8 @@ def _placed(net: Net, first: Block, style: Style, x: Tensor) -> Tensor:
         x = ops.over(x, ops.rows(table, net.positions()))
     if style.first_norm:
         for part in ("weight", "bias"):
-            net.needed(None, f"token_embd_norm.{part}").home = first.device
+            if (found := net.weight(None, f"token_embd_norm.{part}")) is not None:
+                found.home = first.device
         x = net.norm(x, None, "token_embd_norm", style.centred)
     return x
 
@@ -61,6 +66,8 @@ def _layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tenso
         return _parallel_layer(net, block, style, x, last)
     if style.beside:
         return _layer_of_both(net, block, style, x, last)
+    if style.grouped_norms:
+        return _grouped_layer(net, block, style, x, last)
     if style.patchy and not (block.heads_kv and block.has("ffn_down.weight")):
         return _patchy_layer(net, block, style, x)
     before = x
@@ -126,6 +133,17 @@ def _patchy_layer(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
     if not block.has("ffn_down.weight"):
         return x
     cur = net.feed_forward(net.norm(inside, block, "ffn_norm"), block)
+    return ops.over(cur, inside)
+
+
+def _grouped_layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tensor:
+    """A layer of K2 Horizon."""
+    cur = horizon.norm(net, x, block, "attn_norm")
+    cur = horizon.attention(net, block, cur, style.routing, style.value_experts_used)
+    if last:
+        cur, x = _outputs(net, cur), _outputs(net, x)
+    inside = ops.over(cur, x)
+    cur = _feed_forward(net, block, style, horizon.norm(net, inside, block, "ffn_norm"))
     return ops.over(cur, inside)
 
 

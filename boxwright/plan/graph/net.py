@@ -64,7 +64,8 @@ class Net:
             if block is None:
                 made.home = self.output_device
             else:
-                made.home = block.experts if "_exps" in name else block.device
+                routed = name.startswith("ffn_") and "exps" in name
+                made.home = block.experts if routed else block.device
             self.weights[key] = made
         return self.weights[key]
 

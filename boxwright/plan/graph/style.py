@@ -45,8 +45,12 @@ NO_ROPE = frozenset(
         "refact", "starcoder",
     }
 )  # fmt: skip
+# embeddings are normed
+FIRST_NORM = frozenset({"bloom", "muse-glimmer"})
 NORMS_WITHOUT_WEIGHTS = frozenset({"olmo"})
-ROPE_IN_WINDOWS_ONLY = frozenset({"cohere2", "cohere2moe", "exaone-moe", "exaone4"})
+ROPE_IN_WINDOWS_ONLY = frozenset(
+    {"cohere2", "cohere2moe", "exaone-moe", "exaone4", "maple", "muse-glimmer"}
+)
 EMBEDDINGS_SCALED = frozenset({"gemma3", "gemma3n", "gemma4"})
 EMBEDDINGS_MULTIPLIED = frozenset({"afmoe", "gemma", "gemma2", "grok", "minicpm", "minicpm3"})
 # architectures whose queries are scaled apart from attention
@@ -60,7 +64,7 @@ HIDDEN_KEPT = frozenset({"gpt-oss", "mimo2", "step35"})
 NORMED_BY_METADATA = frozenset(
     {
         "afmoe", "bailingmoe", "bailingmoe2", "cohere2moe", "deepseek2", "deepseek32", "deepseek4",
-        "deepseek2-ocr", "dots1", "exaone-moe", "glm-dsa", "glm4moe", "hy_v3", "laguna",
+        "deepseek2-ocr", "dots1", "exaone-moe", "glm-dsa", "glm4moe", "hy_v3", "k2-horizon", "laguna",
         "minimax-m3", "nemotron_h_moe", "step35",
     }
 )  # fmt: skip
@@ -82,6 +86,7 @@ class Style:
     bare_norms: bool = False
     first_norm: bool = False
     patchy: bool = False
+    logits_copied: bool = False
     one_part: bool = False
     beside: bool = False
     flat_norms: bool = False
@@ -98,6 +103,10 @@ class Style:
     query_scaled: bool = False
     rope: bool = True
     rope_in_windows_only: bool = False
+    roped_first: int = 0
+    rope_pattern: tuple[bool, ...] = ()
+    grouped_norms: bool = False
+    value_experts_used: int = 0
     no_rope_step: int = 0
     scaled_without_rope: bool = False
     position_parts: int = 1
@@ -108,8 +117,10 @@ class Style:
 
     def ropes(self, layer: int, window: int | None) -> bool:
         """Whether this layer's attention is rotary."""
+        if self.rope_pattern:
+            return self.rope_pattern[layer]
         if self.rope_in_windows_only:
-            return window is not None
+            return window is not None or layer < self.roped_first
         if self.no_rope_step:
             return (layer + 1) % self.no_rope_step != 0
         return self.rope
@@ -124,11 +135,14 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
     llama4 = architecture == "llama4"
     granite = architecture.startswith("granite")
     return Style(
-        centred=architecture in CENTRED,
+        centred=_centred(architecture, metadata),
         parallel=_parallel(architecture, metadata),
         bare_norms=architecture in NORMS_WITHOUT_WEIGHTS,
-        first_norm=architecture == "bloom",
+        first_norm=architecture in FIRST_NORM,
+        grouped_norms=architecture == "k2-horizon",
+        value_experts_used=metadata.at("attention.value_expert_used_count"),
         patchy=architecture == "deci",
+        logits_copied=architecture == "chameleon",
         one_part=architecture in ONE_PART,
         beside=architecture == "falcon-h1",
         flat_norms=architecture in FLAT_NORMS,
@@ -150,6 +164,8 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         query_scaled=architecture in QUERY_SCALED,
         rope=_rope(architecture, metadata),
         rope_in_windows_only=architecture in ROPE_IN_WINDOWS_ONLY,
+        roped_first=_roped_first(architecture, metadata),
+        rope_pattern=metadata.flags("attention.rope_pattern"),
         no_rope_step=4 if architecture in ("llama4", "smollm3", "afmoe") else 0,
         scaled_without_rope=llama4,
         position_parts=positions.parts(architecture, metadata),
@@ -164,6 +180,16 @@ def _scales_residuals(architecture: str, metadata: Metadata) -> bool:
     if architecture in ("minicpm", "minicpm3"):
         return True
     return architecture.startswith("granite") and metadata.number("residual_scale") != 0
+
+
+def _centred(architecture: str, metadata: Metadata) -> bool:
+    if architecture == "cohere2moe":
+        return not metadata.number("attention.layer_norm_rms_epsilon")
+    return architecture in CENTRED
+
+
+def _roped_first(architecture: str, metadata: Metadata) -> int:
+    return metadata.at("leading_dense_block_count") if architecture == "cohere2moe" else 0
 
 
 def _parallel(architecture: str, metadata: Metadata) -> str:
