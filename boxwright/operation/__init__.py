@@ -37,7 +37,7 @@ from boxwright.operation.planning import (
     source_tree,
     wanted_for_host,
 )
-from boxwright.operation.reboot import reboot_into_new_boot
+from boxwright.operation.reboot import is_this_machine, reboot_into_new_boot
 from boxwright.operation.releases import stamped_as_planned
 from boxwright.operation.rpmfusion import rpmfusion_releases
 from boxwright.operation.space import BUILDS, Need, disk_of, no_room, release_needs
@@ -94,6 +94,7 @@ __all__ = [
     "installed_packages",
     "is_silent",
     "is_sourced_elsewhere",
+    "is_this_machine",
     "keep_pack",
     "kept_pack",
     "machine_of_host",

@@ -7,7 +7,9 @@ the kernel frees the lock. A directory that every system has is locked, so that 
 
 from __future__ import annotations
 
+import re
 import subprocess
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from pyinfra import logger
@@ -19,6 +21,7 @@ from pyinfra.connectors.ssh import SSHConnector
 LOCKED_DIRECTORY = "/var/lib"
 BUSY_EXIT_CODE = 75
 ANSWER_TIMEOUT_S = 30
+LONGEST_CHATTER = 64 * 1024  # bytes that a login shell may print before the answer
 COMMAND = (
     f"flock --nonblock --conflict-exit-code {BUSY_EXIT_CODE} {LOCKED_DIRECTORY}"
     " sh -c 'echo locked; exec cat >/dev/null' boxwright-lock"
@@ -29,6 +32,17 @@ class _Holder(Protocol):
     def alive(self) -> bool: ...
 
 
+def _says_locked(read: Callable[[], bytes]) -> bool:
+    """Whether the lock's process says that it has it, after whatever a login shell prints first."""
+    said = b""
+    while not re.search(rb"^locked$", said, re.MULTILINE) and len(said) < LONGEST_CHATTER:
+        piece = read()
+        if not piece:
+            return False
+        said += piece
+    return len(said) < LONGEST_CHATTER
+
+
 class _SshHolder:
     """The lock's process at the far end of one SSH channel."""
 
@@ -37,12 +51,12 @@ class _SshHolder:
         self.channel = transport.open_session(timeout=ANSWER_TIMEOUT_S)
         self.channel.settimeout(ANSWER_TIMEOUT_S)
         self.channel.exec_command(COMMAND)
-        self.answer = self.channel.recv(64)
+        self.locked = _says_locked(lambda: bytes(self.channel.recv(4096)))
 
     def alive(self) -> bool:
         transport = self.channel.get_transport()
         gone = self.channel.closed or self.channel.exit_status_ready()
-        return self.answer.startswith(b"locked") and not gone and transport.is_active()
+        return self.locked and not gone and bool(transport.is_active())
 
 
 class _LocalHolder:
@@ -53,10 +67,10 @@ class _LocalHolder:
             ["sh", "-c", COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert self.process.stdout is not None
-        self.answer = self.process.stdout.readline()
+        self.locked = _says_locked(self.process.stdout.readline)
 
     def alive(self) -> bool:
-        return self.answer.startswith(b"locked") and self.process.poll() is None
+        return self.locked and self.process.poll() is None
 
 
 _holders: dict[str, _Holder] = {}

@@ -10,8 +10,12 @@ from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
+from pyinfra.connectors.local import LocalConnector
 from pyinfra.context import host as this_host
 from pyinfra.facts.files import FileContents
+
+from boxwright.operation.step import refuse
+from boxwright.plan.results import Refusal
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 FIRST_LOOK_S = 2.0
@@ -47,6 +51,11 @@ def _wait_for_new_boot(state: State, host: Host, before: str, timeout_s: float) 
     return False
 
 
+def is_this_machine() -> bool:
+    """Whether the host is the machine that this run itself runs on."""
+    return isinstance(this_host.connector, LocalConnector)
+
+
 def reboot_into_new_boot(timeout_s: float) -> Generator[PyinfraCommand, None, None]:
     """Reboot and wait until the host answers with another boot id; fail the host if it does not.
 
@@ -54,5 +63,9 @@ def reboot_into_new_boot(timeout_s: float) -> Generator[PyinfraCommand, None, No
     """
     lines = this_host.get_fact(FileContents, path=BOOT_ID)
     before = lines[0].strip() if lines else ""
+    if not before:  # any answer would pass for a new boot
+        reason = f"{BOOT_ID} cannot be read, so a reboot could not be seen"
+        yield from refuse(Refusal(reason, "reboot this host yourself, then run again"))
+        return
     yield StringCommand("( sleep 1 && systemctl reboot ) </dev/null >/dev/null 2>&1 &")
     yield FunctionCommand(_wait_for_new_boot, (before, timeout_s), {})

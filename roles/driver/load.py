@@ -8,6 +8,7 @@ from pyinfra.context import host
 from boxwright.operation import (
     Ask,
     Commands,
+    is_this_machine,
     machine_of_host,
     noop,
     operation,
@@ -33,10 +34,12 @@ def load_driver() -> Commands:
     if not driver.reboot:
         noop(f"driver {driver.branch} is loaded")
         return
-    may_reboot = bool(option("driver_reboot", DEFAULTS["driver_reboot"]))
+    # services that are stopped for it stay so only where a reboot is sure to start them
+    dark, barred = dark_after_boot(), _no_reboot()
     why = ""
     if option("driver_reload", DEFAULTS["driver_reload"]):
-        ask = Ask("sh -c", QuoteString(RELOAD), "reload", "reboot" if may_reboot else "stay")
+        then = "stay" if dark or barred else "reboot"
+        ask = Ask("sh -c", QuoteString(RELOAD), "reload", then)
         yield ask
         why = " ".join(ask.said[-1:]) if not ask.succeeded else ""
         driver = yield from planned_driver()
@@ -45,9 +48,10 @@ def load_driver() -> Commands:
         if not ask.succeeded and REFUSED in ask.lines:
             yield from refuse(_not_taken(why))
             return
-    dark = dark_after_boot()
-    if dark is not None or not may_reboot:
-        yield from refuse(dark or _not_allowed(why))
+    if dark is None and barred is not None:
+        dark = _not_allowed(*barred, why)
+    if dark is not None:
+        yield from refuse(dark)
         return
     host.log(f"rebooting to load the driver{f' ({why})' if why else ''}")
     timeout_s = option("driver_reboot_timeout_s", DEFAULTS["driver_reboot_timeout_s"])
@@ -71,13 +75,22 @@ def _not_taken(why: str) -> Refusal:
     )
 
 
-def _not_allowed(why: str) -> Refusal:
+def _no_reboot() -> tuple[str, str] | None:
+    """Why this host may not be rebooted by us, and what to do instead; None if it may."""
+    if not option("driver_reboot", DEFAULTS["driver_reboot"]):
+        return "driver_reboot is False", ", or set driver_reboot to True"
+    if is_this_machine():
+        return "this run would not survive a reboot of its own machine", ": it goes on from there"
+    return None
+
+
+def _not_allowed(barred: str, instead: str, why: str) -> Refusal:
     nvidia = machine_of_host().nvidia
     reloaded = f", could not be loaded in its place ({why})" if why else ""
     return Refusal(
         f"the installed driver ({nvidia.installed}) is not the loaded one"
-        f" ({nvidia.loaded or 'none'}){reloaded} and driver_reboot is False",
-        "reboot this host, then run again, or set driver_reboot to True",
+        f" ({nvidia.loaded or 'none'}){reloaded} and {barred}",
+        f"reboot this host, then run again{instead}",
     )
 
 

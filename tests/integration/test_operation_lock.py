@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pyinfra.api import Config, State
@@ -91,6 +93,51 @@ def test_the_lock_is_taken_anew_when_its_process_is_gone(command: str) -> None:
     assert taken()
     (new,) = lock._holders.values()
     assert new is not old and new.alive()
+
+
+class Channel:
+    """One SSH channel of which the far end says these pieces, then nothing more."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces, self.closed = list(pieces), False
+
+    def recv(self, most: int) -> bytes:
+        return self.pieces.pop(0) if self.pieces else b""
+
+    def open_session(self, timeout: float) -> Channel:
+        return self
+
+    def exit_status_ready(self) -> bool:
+        return False
+
+    def get_transport(self) -> Channel:
+        return self
+
+    def settimeout(self, seconds: float) -> None: ...
+
+    def exec_command(self, command: str) -> None: ...
+
+    def is_active(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("pieces", "held"),
+    [
+        ((b"locked\n",), True),
+        ((b"Welcome to box.\nYou have 3 updates.\n", b"lock", b"ed\n"), True),
+        ((b"blocked\n",), False),
+        ((), False),
+        ((b"Welcome\n",), False),
+        ((b"chatter\n" * 9000, b"locked\n"), False),
+    ],
+)
+def test_a_login_shell_that_greets_is_not_another_run(
+    pieces: tuple[bytes, ...], held: bool
+) -> None:
+    client = SimpleNamespace(get_transport=lambda: Channel(*pieces))
+    host: Any = SimpleNamespace(connector=SimpleNamespace(client=client))
+    assert lock._SshHolder(host).alive() is held
 
 
 def test_nothing_is_written_for_the_lock(command: str, tmp_path: Path) -> None:

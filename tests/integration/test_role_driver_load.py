@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pyinfra.connectors.local import LocalConnector
 from pyinfra.facts.files import FileContents
 
 from roles.driver import load
+from roles.driver.boot import BootKernels
 from roles.driver.reload import REFUSED
-from roles.driver.state import KernelReport
+from roles.driver.state import BuildReport, KernelReport, ModuleListed
 from tests.unit.driver_hosts import NVIDIA_620, driven, ryzen
 from tests.unit.role_host import RoleHost, box, programs
 
@@ -48,6 +50,45 @@ def test_a_host_that_may_not_be_rebooted_is_told_so() -> None:
     host.run(load.load_driver)
     assert reboots(host) == 0
     assert host.refusal is not None and "driver_reboot" in host.refusal
+
+
+def test_the_machine_of_the_run_itself_is_never_rebooted() -> None:
+    """It would end the run, and whoever sits there, without a word."""
+    host = box(ryzen(**NVIDIA_620))
+    host.connector = object.__new__(LocalConnector)
+    host.answers["rmmod"] = ("module nouveau is in use (1 users)",)
+    host.fails_next = lambda text: "rmmod" in text
+    host.run(load.load_driver)
+    assert reboots(host) == 0
+    assert host.refusal is not None and "reboot this host, then run again: it" in host.refusal
+    assert "module nouveau is in use" in host.refusal
+
+
+@pytest.mark.parametrize("boot_id", [None, [], [""]])
+def test_a_host_whose_boots_cannot_be_told_apart_is_not_rebooted(boot_id: list[str] | None) -> None:
+    host = box(ryzen(**NVIDIA_620), driver_reload=False)
+    host.facts[FileContents] = boot_id
+    host.run(load.load_driver)
+    assert reboots(host) == 0
+    assert host.refusal is not None and "boot_id cannot be read" in host.refusal
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_services_stay_stopped_for_a_reboot_only_if_one_may_follow(listed: bool) -> None:
+    """With another kernel to boot, for which there is no module, the reboot is refused."""
+    host = box(ryzen(**NVIDIA_620))
+    running = ryzen().os.kernel
+    host.facts |= {
+        FileContents: ["boot-1"], ModuleListed: listed, BuildReport: (),
+        BootKernels: (running, running.replace("6.12.48", "6.12.60")),
+    }  # fmt: skip
+    host.answers["rmmod"] = ("module nouveau is in use (1 users)",)
+    host.fails_next = lambda text: "rmmod" in text
+    host.effects["systemctl reboot"] = in_place
+    reload = host.run(load.load_driver)[0]
+    assert reload.endswith("reload reboot" if listed else "reload stay")
+    assert reboots(host) == listed
+    assert listed or "would leave the cards dark" in str(host.refusal)
 
 
 def in_place(it: RoleHost) -> None:

@@ -90,6 +90,7 @@ class RoleHost:
     logged: list[str] = field(default_factory=list)
     stdin: list[str] = field(default_factory=list)
     name: str = "box"
+    connector: Any = None
     print_prefix: str = "[box] "
     current_op_global_arguments: dict[str, Any] | None = None
 
