@@ -9,6 +9,7 @@ from boxwright.operation.dnf_repositories import enable_repositories
 from boxwright.operation.files import absent, rendered, written_private
 from boxwright.operation.hub_file import UNREACHABLE_CURE, hub_file_url, hub_headers
 from boxwright.operation.kernels import headers_of_kernel, newest_of_flavour
+from boxwright.operation.lines import Lines
 from boxwright.operation.lock import take_lock
 from boxwright.operation.manager import Manager, Package, quoted
 from boxwright.operation.nvidia import (
@@ -64,6 +65,7 @@ __all__ = [
     "Commands",
     "Download",
     "Endpoints",
+    "Lines",
     "Manager",
     "Need",
     "Pack",

@@ -10,6 +10,7 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 
 from boxwright.operation.files import rendered_text
+from boxwright.operation.lines import Lines
 from boxwright.operation.manager import Change, Manager, Package
 from boxwright.operation.options import endpoints_for_host
 from boxwright.plan.results import Refusal
@@ -120,13 +121,8 @@ def change(new: Sequence[str], old: Sequence[str]) -> Change:
     )
 
 
-class Missing(FactBase[tuple[str, ...]]):
+class Missing(Lines):
     """Those of some packages that are not wholly installed."""
-
-    @staticmethod
-    def default() -> tuple[str, ...]:
-        """None is missing."""
-        return ()
 
     def command(self, names: Sequence[str]) -> StringCommand:
         """dpkg's status of each."""
@@ -135,10 +131,6 @@ class Missing(FactBase[tuple[str, ...]]):
             "; do dpkg-query -W -f '${db:Status-Status}\\n' \"$name\" 2>/dev/null |",
             'grep -qx installed || echo "$name"; done',
         )  # fmt: skip
-
-    def process(self, output: list[str]) -> tuple[str, ...]:
-        """The names as they come."""
-        return tuple(line.strip() for line in output if line.strip())
 
 
 APT = Manager(

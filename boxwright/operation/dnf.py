@@ -14,6 +14,7 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from boxwright.operation.apt import NO_PROXY_URL, PROXY_URL
 from boxwright.operation.dnf_table import removals_in
 from boxwright.operation.files import rendered_text
+from boxwright.operation.lines import Lines
 from boxwright.operation.manager import Change, Manager, Package
 from boxwright.operation.options import endpoints_for_host
 from boxwright.plan.results import Refusal
@@ -137,13 +138,8 @@ class RpmCandidates(FactBase[dict[str, str]]):
         return {key: row[1] for row in rows for key in (row[0], row[2].strip())}
 
 
-class Unprovided(FactBase[tuple[str, ...]]):
+class Unprovided(Lines):
     """Those of some names, files or capabilities that no installed package provides."""
-
-    @staticmethod
-    def default() -> tuple[str, ...]:
-        """Each is provided."""
-        return ()
 
     def command(self, names: Sequence[str]) -> StringCommand:
         """One question each, since curl may come as curl-minimal."""
@@ -151,10 +147,6 @@ class Unprovided(FactBase[tuple[str, ...]]):
             "for name in", *(QuoteString(name) for name in names),
             '; do rpm -q --quiet --whatprovides "$name" >/dev/null 2>&1 || echo "$name"; done',
         )  # fmt: skip
-
-    def process(self, output: list[str]) -> tuple[str, ...]:
-        """The names as they come."""
-        return tuple(line.strip() for line in output if line.strip())
 
 
 def change(new: Sequence[str], old: Sequence[str]) -> Change:

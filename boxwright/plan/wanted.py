@@ -7,11 +7,15 @@ Options that only say how to act (URLs, time limits) live in the roles' `default
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from pathlib import PurePosixPath
 from typing import Any
 
 
 class WantedError(ValueError):
     """An option has a value that cannot be meant; the message names it, and what is allowed."""
+
+
+DIRECTORIES = {"runtime_directory", "models_directory"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,17 @@ def wanted_from(data: dict[str, Any]) -> Wanted:
             kind = type(default).__name__
             raise WantedError(f"option {item.name} is {value!r}; it has to be a {kind}")
         chosen[item.name] = value
+    for name in DIRECTORIES & chosen.keys():
+        chosen[name] = _absolute(name, chosen[name])
     return Wanted(**chosen)
+
+
+def _absolute(name: str, path: str) -> str:
+    """The path without what says nothing, such as a slash at its end."""
+    plain = PurePosixPath(path)
+    if not plain.is_absolute() or ".." in plain.parts or any(ord(one) < 0x20 for one in path):
+        raise WantedError(f"option {name} is {path!r}; it has to be an absolute path without ..")
+    return str(plain)
 
 
 def _alike(value: object, default: object) -> bool:

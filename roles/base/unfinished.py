@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pyinfra.api import FactBase
 from pyinfra.context import host
 
-from boxwright.operation import Commands, Manager, refuse
+from boxwright.operation import Commands, Lines, Manager, refuse
 from boxwright.operation.apt import KEEP_SETTINGS, QUIET, removals_in
 from boxwright.plan.results import Refusal
 
@@ -24,13 +24,8 @@ for lock in /usr/lib/sysimage/rpm/.rpm.lock /var/lib/rpm/.rpm.lock; do
 done"""
 
 
-class UnfinishedPackages(FactBase[tuple[str, ...]]):
+class UnfinishedPackages(Lines):
     """What an interrupted dpkg or apt left: package names, "(journal)", "(dependencies)"."""
-
-    @staticmethod
-    def default() -> tuple[str, ...]:
-        """Nothing is left to do."""
-        return ()
 
     def command(self) -> str:
         """Ask dpkg for packages between two states, and apt for broken dependencies."""
@@ -41,10 +36,6 @@ class UnfinishedPackages(FactBase[tuple[str, ...]]):
             r""" ! test -e "$entry" || { echo '(journal)'; break; }; done;"""
             r""" apt-get check -qq -o Debug::NoLocking=1 >/dev/null 2>&1 || echo '(dependencies)'"""
         )
-
-    def process(self, output: list[str]) -> tuple[str, ...]:
-        """The names as they come."""
-        return tuple(line.strip() for line in output if line.strip())
 
 
 class DoubledRpms(FactBase[tuple[str, ...]]):

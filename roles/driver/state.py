@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.context import host
 
-from boxwright.operation import machine_of_host
+from boxwright.operation import Lines, machine_of_host
 from roles.driver.kernel_log import told_by_kernel
 
 DIRECTORIES = "/etc/modprobe.d /run/modprobe.d /usr/local/lib/modprobe.d /usr/lib/modprobe.d"
@@ -55,13 +55,8 @@ class Nouveau(FactBase[NouveauState]):
         return NouveauState("off" in said, "loaded" in said, "stale" in said)
 
 
-class BuildReport(FactBase[tuple[str, ...]]):
+class BuildReport(Lines):
     """What dkms says of NVIDIA modules, then the telling lines of the newest build's log."""
-
-    @staticmethod
-    def default() -> tuple[str, ...]:
-        """Nothing is said."""
-        return ()
 
     def command(self) -> str:
         """dkms status and the log of the dkms or akmods build that came last.
@@ -78,10 +73,6 @@ class BuildReport(FactBase[tuple[str, ...]]):
             "grep -iE 'error|fatal|no such file|cannot|not found' \"$log\" | grep -v '^make' |"
             ' head -n 2); test -n "$found" || found=$(tail -n 2 "$log"); printf "%s\\n" "$found"; }'
         )
-
-    def process(self, output: list[str]) -> tuple[str, ...]:
-        """The lines as they come."""
-        return tuple(line.strip() for line in output if line.strip())
 
 
 class ModuleListed(FactBase[bool]):
@@ -108,13 +99,8 @@ class ModuleListed(FactBase[bool]):
         return "listed" in (line.strip() for line in output)
 
 
-class KernelReport(FactBase[tuple[str, ...]]):
+class KernelReport(Lines):
     """What the kernel's log of this boot says of NVIDIA's driver, its last lines."""
-
-    @staticmethod
-    def default() -> tuple[str, ...]:
-        """Nothing is said."""
-        return ()
 
     def command(self) -> str:
         """The lines of the resource manager, and refusals to load a module."""
@@ -123,10 +109,6 @@ class KernelReport(FactBase[tuple[str, ...]]):
             "rejected)|[Kk]ey was rejected|unavailable key|module loading is restricted' |"
             " tail -n 60"
         )
-
-    def process(self, output: list[str]) -> tuple[str, ...]:
-        """The lines as they come."""
-        return tuple(line.strip() for line in output if line.strip())
 
 
 def kernel_says() -> str:

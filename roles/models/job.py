@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from boxwright.facts import Models, ModelsState
-from boxwright.operation import model_for_host, plan_for_host, wanted_for_host
+from boxwright.operation import model_for_host, plan_for_host, refuse, wanted_for_host
 from boxwright.plan.results import ModelPlan, Refusal
 from roles.models.state import WantedFile, wanted_files
 
@@ -28,8 +30,16 @@ class Job:
         return host.get_fact(Models, directory=self.models_directory)
 
 
-def job_for_host() -> Job | Refusal:
-    """The model this host is to have, or why it can have none."""
+def planned_job() -> Generator[PyinfraCommand, None, Job | None]:
+    """The model this host is to have; None, with the host refused, where it can have none."""
+    job = _job_for_host()
+    if isinstance(job, Refusal):
+        yield from refuse(job)
+        return None
+    return job
+
+
+def _job_for_host() -> Job | Refusal:
     plan = plan_for_host()
     if plan.refusal is not None or plan.model is None:
         return plan.refusal or Refusal("no model is planned", "report this")

@@ -27,7 +27,7 @@ from boxwright.operation import (
 )
 from boxwright.plan.results import Refusal
 from roles.models.adopt import adopt
-from roles.models.job import Job, job_for_host
+from roles.models.job import Job, planned_job
 from roles.models.state import (
     WantedFile,
     candidates,
@@ -44,9 +44,8 @@ MIB = 1024 * 1024
 @operation
 def adopt_files() -> Commands:
     """Take over what lies on the model disk, whoever brought it, once its sha256 is right."""
-    job = job_for_host()
-    if isinstance(job, Refusal):
-        yield from refuse(job)
+    job = yield from planned_job()
+    if job is None:
         return
     state = job.state()
     if settled(state, job.model, job.files):
@@ -66,9 +65,8 @@ def adopt_files() -> Commands:
 @operation
 def fetch_files() -> Commands:
     """Fetch the files that are not there yet; refuse before the first byte if they do not fit."""
-    job = job_for_host()
-    if isinstance(job, Refusal):
-        yield from refuse(job)
+    job = yield from planned_job()
+    if job is None:
         return
     state = job.state()
     absent = [file for file in job.files if present_at(state, file.path) is None]
@@ -99,9 +97,8 @@ def fetch_files() -> Commands:
 @operation
 def stamp_files() -> Commands:
     """Write down what lies there, so that no later run hashes or asks for it again."""
-    job = job_for_host()
-    if isinstance(job, Refusal):
-        yield from refuse(job)
+    job = yield from planned_job()
+    if job is None:
         return
     state = job.state()
     if settled(state, job.model, job.files):
@@ -125,9 +122,8 @@ def stamp_files() -> Commands:
 @operation
 def prove_files() -> Commands:
     """Every file of the planned model is there, as large and as old as when it was checked."""
-    job = job_for_host()
-    if isinstance(job, Refusal):
-        yield from refuse(job)
+    job = yield from planned_job()
+    if job is None:
         return
     state = job.state()
     if settled(state, job.model, job.files):

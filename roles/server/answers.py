@@ -28,7 +28,7 @@ from roles.server.wanted import (
     did_not_start,
     healthy,
     journal_of_this_start,
-    wish_for_host,
+    planned_wish,
 )
 
 POLL_S = 1.0
@@ -38,9 +38,8 @@ LOG_EVERY_S = 15.0
 @operation
 def wait_until_healthy() -> Commands:
     """Wait until the server answers 200 on /health; fail as soon as it cannot any more."""
-    wish = wish_for_host()
-    if isinstance(wish, Refusal):
-        yield from refuse(wish)
+    wish = yield from planned_wish()
+    if wish is None:
         return
     if healthy(wish.service()):
         noop("the server is healthy")
@@ -55,9 +54,8 @@ def wait_until_healthy() -> Commands:
 @operation
 def record_decode() -> Commands:
     """Ask for one completion and record its speed, once for this configuration and boot."""
-    wish = wish_for_host()
-    if isinstance(wish, Refusal):
-        yield from refuse(wish)
+    wish = yield from planned_wish()
+    if wish is None:
         return
     identity = wish.identity(machine_of_host().boot_id or "unknown")
     records: tuple[DecodeRecord, ...] = host.get_fact(DecodeRecords)

@@ -29,15 +29,14 @@ from roles.server.unit import (
     dropin_text,
     unwanted_dropins,
 )
-from roles.server.wanted import Wish, did_not_start, wish_for_host
+from roles.server.wanted import Wish, did_not_start, planned_wish
 
 
 @operation
 def write_api_key() -> Commands:
     """Have the API key file as it is on the control machine, or none; it is never shown."""
-    wish = wish_for_host()
-    if isinstance(wish, Refusal):
-        yield from refuse(wish)
+    wish = yield from planned_wish()
+    if wish is None:
         return
     if wish.key_is_there():
         noop("the key is as wanted")
@@ -52,9 +51,8 @@ def write_api_key() -> Commands:
 @operation
 def write_unit() -> Commands:
     """Have the unit and the drop-ins that are wanted; drop-ins of a user's own stay."""
-    wish = wish_for_host()
-    if isinstance(wish, Refusal):
-        yield from refuse(wish)
+    wish = yield from planned_wish()
+    if wish is None:
         return
     wanted = {UNIT_PATH: wish.unit_text} | {
         dropin_path(name): dropin_text(text) for name, text in wish.settings.dropins.items()
@@ -75,9 +73,8 @@ def write_unit() -> Commands:
 @operation
 def start_service() -> Commands:
     """Enable the service, and (re)start it if what runs is not what is wanted."""
-    wish = wish_for_host()
-    if isinstance(wish, Refusal):
-        yield from refuse(wish)
+    wish = yield from planned_wish()
+    if wish is None:
         return
     service = wish.service()
     stale = service.active_state != "active" or service.config_digest != wish.digest

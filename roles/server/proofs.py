@@ -7,15 +7,14 @@ from boxwright.plan.results import Refusal
 from roles.server.key import KEY_MODE, KEY_OWNER, KEY_PATH
 from roles.server.residence import residence, resident_mib, wants_lock
 from roles.server.unit import UNIT
-from roles.server.wanted import healthy, journal_of_this_start, wish_for_host
+from roles.server.wanted import healthy, journal_of_this_start, planned_wish
 
 
 @operation
 def prove_service() -> Commands:
     """The service is enabled, runs just what is planned, and answers."""
-    wish = wish_for_host()
-    if isinstance(wish, Refusal):
-        yield from refuse(wish)
+    wish = yield from planned_wish()
+    if wish is None:
         return
     service = wish.service()
     faults = [
@@ -38,9 +37,8 @@ def prove_service() -> Commands:
 @operation
 def prove_key() -> Commands:
     """The key file is the wanted one, and nobody but root and the service can read it."""
-    wish = wish_for_host()
-    if isinstance(wish, Refusal):
-        yield from refuse(wish)
+    wish = yield from planned_wish()
+    if wish is None:
         return
     if not wish.key_is_there():
         needed = f"{KEY_OWNER} {KEY_MODE}" if wish.key else "none, since no key is wanted"
@@ -53,9 +51,8 @@ def prove_key() -> Commands:
 @operation
 def prove_residence() -> Commands:
     """The weights that belong in host RAM are locked there, by the kernel's own count."""
-    wish = wish_for_host()
-    if isinstance(wish, Refusal):
-        yield from refuse(wish)
+    wish = yield from planned_wish()
+    if wish is None:
         return
     memory = wish.plan.memory
     if memory is None or not wants_lock(wish.server.args):

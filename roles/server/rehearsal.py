@@ -30,7 +30,7 @@ from boxwright.operation import (
 from boxwright.plan.results import ModelFile, Refusal
 from roles.server import fit
 from roles.server.unit import USER
-from roles.server.wanted import Wish, wish_for_host
+from roles.server.wanted import Wish, planned_wish
 
 DIRECTORY = "/var/lib/boxwright/rehearsal"
 ANSWER_TIMEOUT_S = 600
@@ -47,9 +47,8 @@ curl --config - --fail --location --max-redirs 5 --silent --show-error --connect
 @operation
 def rehearse() -> Commands:
     """Refuse a model that does not fit before it is fetched, by the installed build's own count."""
-    wish = wish_for_host()
-    if isinstance(wish, Refusal):
-        yield from refuse(wish)
+    wish = yield from planned_wish()
+    if wish is None:
         return
     binary = f"{wish.settings.runtime_directory}/{wish.settings.release}/llama-fit-params"
     if not host.get_fact(File, path=binary):
@@ -88,7 +87,7 @@ def _measure(
             " fetched",
         )
     memory = wish.plan.memory
-    assert memory is not None, "wish_for_host asks for it"
+    assert memory is not None, "planned_wish asks for it"
     failed = fit.judged(memory, rows)
     if failed is not None:
         return failed

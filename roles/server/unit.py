@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ TEMPLATE = f"templates{UNIT_PATH}.j2"  # in the checkout, from where pyinfra is 
 USER = "llama"
 CACHE_NAME = "llama-server"
 CACHE_DIRECTORY = f"/var/cache/{CACHE_NAME}"
+PLAIN_PATH = re.compile(r"[\w/.+@:-]+")
 DIGEST_NAME = "BOXWRIGHT_CONFIG"
 DROPIN_MARK = "# Written by Boxwright from server_dropins."
 
@@ -61,6 +63,11 @@ def environment_word(name: str, value: str) -> str:
     return _quoted(f"{name}={value}")
 
 
+def _path_word(path: str) -> str:
+    """A path where systemd expands `%` only; quoted if it has to be."""
+    return path if PLAIN_PATH.fullmatch(path) else _quoted(path)
+
+
 def _quoted(word: str) -> str:
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return '"' + escaped.replace("%", "%%") + '"'
@@ -70,13 +77,16 @@ def rendered_unit(settings: Settings, template: str, digest: str) -> str:
     """The unit's text."""
     home = {"HOME": CACHE_DIRECTORY, "LLAMA_CACHE": CACHE_DIRECTORY}
     environment = {**home, **settings.environment, DIGEST_NAME: digest}
-    binary = f"{settings.runtime_directory}/current/llama-server"
+    binary = _path_word(f"{settings.runtime_directory}/current/llama-server")
     jinja = Environment(
         undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, autoescape=False
     )
     return jinja.from_string(template).render(
         alias=settings.alias.replace("%", "%%").replace("\n", " "),
-        directories=[settings.model_directory, settings.runtime_directory],
+        directories=[
+            _path_word(settings.model_directory),
+            _path_word(settings.runtime_directory),
+        ],
         user=USER,
         cache_directory=CACHE_DIRECTORY,
         cache_directory_name=CACHE_NAME,

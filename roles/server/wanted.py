@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 from pyinfra.facts.files import File, Sha256File
 from pyinfra.facts.server import Command
@@ -17,6 +19,7 @@ from boxwright.operation import (
     option,
     plan_for_host,
     read_key,
+    refuse,
     wanted_for_host,
 )
 from boxwright.plan.results import MemoryPlan, ModelPlan, Plan, Refusal, ServerPlan
@@ -65,8 +68,17 @@ class Wish:
         return Identity(release, self.model.name, self.model.quant, self.digest, boot_id)
 
 
+def planned_wish() -> Generator[PyinfraCommand, None, Wish | None]:
+    """The service this host is to have; None, with the host refused, where it can have none."""
+    wish = wish_for_host()
+    if isinstance(wish, Refusal):
+        yield from refuse(wish)
+        return None
+    return wish
+
+
 def wish_for_host() -> Wish | Refusal:
-    """The service this host is to have, or why it can have none."""
+    """The same for one who may not refuse: the service, or why the host can have none."""
     plan = plan_for_host()
     if plan.refusal is not None:
         return plan.refusal

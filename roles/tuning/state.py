@@ -9,7 +9,7 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import FactProcessError
 
-from boxwright.operation import plan_for_host, refuse
+from boxwright.operation import Lines, plan_for_host, refuse
 from boxwright.plan.results import TuningPlan
 
 CPUFREQ = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq"
@@ -77,22 +77,13 @@ class Governors(FactBase[GovernorState]):
         )
 
 
-class UnitState(FactBase[tuple[str, ...]]):
+class UnitState(Lines):
     """Properties of a systemd unit, as NAME=VALUE."""
-
-    @staticmethod
-    def default() -> tuple[str, ...]:
-        """Nothing is known of it."""
-        return ()
 
     def command(self, unit: str) -> StringCommand:
         """Ask systemd."""
         names = "LoadState,ActiveState,UnitFileState,NeedDaemonReload"
         return StringCommand(f"systemctl show --property={names}", QuoteString(unit))
-
-    def process(self, output: list[str]) -> tuple[str, ...]:
-        """The lines as they come."""
-        return tuple(line.strip() for line in output)
 
 
 def there(planned: Mapping[str, str], live: Mapping[str, str]) -> dict[str, str]:

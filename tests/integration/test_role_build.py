@@ -483,15 +483,20 @@ def test_leftovers_are_builds_that_no_unit_works_on(
 ) -> None:
     for name in ("BUILDS", "PACKED", "DOWNLOADS"):
         monkeypatch.setattr(leftovers, name, f"{systemctl}/{name.lower()}")
+    toolkits = leftovers.UNPACKING.replace("/opt", str(systemctl))
+    monkeypatch.setattr(leftovers, "UNPACKING", toolkits)
     assert answered(BuildLeftovers, systemctl, also=["/nowhere"]) == ()
     for name in ("running", "old"):
         (systemctl / "builds" / name).mkdir(parents=True)
     (systemctl / "packed").mkdir()
     (systemctl / "packed" / "a.tar.gz").touch()
+    for name in ("cuda-12.8.part", "cuda-12.8", "cuda-mine.part"):
+        (systemctl / name).mkdir()
     (systemctl / "active").write_text("boxwright-build-running.service")
     also = str(systemctl / "active")
     assert answered(BuildLeftovers, systemctl, also=[also, "/nowhere"]) == (
-        f"{systemctl}/builds/old", f"{systemctl}/packed/a.tar.gz", also,
+        f"{systemctl}/builds/old", f"{systemctl}/packed/a.tar.gz", f"{systemctl}/cuda-12.8.part",
+        also,
     )  # fmt: skip
 
 

@@ -150,6 +150,15 @@ def test_only_the_model_s_disk_is_waited_for_before_the_caches_are_dropped(tmp_p
     assert proc.read_text() == "3\n"
 
 
+def test_paths_with_blanks_stay_one_path_each() -> None:
+    settings = replace(
+        SETTINGS, runtime_directory="/opt/my llama", model_directory="/srv/100% models"
+    )
+    values = settings_of(rendered_unit(settings, TEMPLATE, "d" * 64))
+    assert values["RequiresMountsFor"] == ['"/srv/100%% models" "/opt/my llama"']
+    assert values["ExecStart"][0].startswith('"/opt/my llama/current/llama-server" "--model"')
+
+
 def test_words_are_quoted_for_systemd() -> None:
     assert exec_word("100% of $HOME") == '"100%% of $$HOME"'
     assert exec_word('say "hi"\\') == r'"say \"hi\"\\"'
