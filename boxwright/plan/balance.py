@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from boxwright.plan.results import MemoryPlan
 
 STEPS = 24
 FULLEST = 1024.0  # cards that are this much too small (or tell no size) are beyond balancing
+FILLED = 0.98  # compute buffers are those of another cut
 MIB = 1024**2
 
 
-def layers_per_device(weights: Sequence[int], memory: MemoryPlan) -> tuple[float, ...]:
+@dataclass(frozen=True)
+class _Room:
+    """A device's memory, what of it is taken beside layers, and whether it takes all it holds."""
+
+    total_mib: int
+    fixed_mib: int
+    filled: bool
+
+
+def layers_per_device(
+    weights: Sequence[int],
+    memory: MemoryPlan,
+    cards: Collection[int],
+    filled: Collection[int] = (),
+) -> tuple[float, ...]:
     """How many layers each device takes, in order; llama.cpp cuts shares of whole layers exactly.
 
-    `weights` are the bytes of each layer that go to a device with it (the output is the last one);
-    `memory` is that of any other cut, for what a device needs beside its layers.
+    `cards` are the devices that take any, by number; those that are `filled` take all that they
+    hold, and what they leave is cut over the others. `weights` are the bytes of each layer that go
+    to a device with it (the output is the last one); `memory` is that of any other cut, for what a
+    device needs beside its layers.
     """
     room = [
-        (device.total_mib, device.compute_mib + device.reserve.sum_mib) for device in memory.devices
+        _Room(
+            device.total_mib if number in cards else 0,
+            device.compute_mib + device.reserve.sum_mib,
+            number in filled,
+        )
+        for number, device in enumerate(memory.devices)
     ]
     low, high = 0.0, 1.0
     while _cut(weights, room, high) is None:
         high *= 2
         if high > FULLEST:
-            return (1.0,) * len(room)
+            return tuple(float(number in cards) for number in range(len(room)))
     for _ in range(STEPS):
         middle = (low + high) / 2
         if _cut(weights, room, middle) is None:
@@ -36,13 +59,12 @@ def layers_per_device(weights: Sequence[int], memory: MemoryPlan) -> tuple[float
     return tuple(float(count) for count in found)
 
 
-def _cut(
-    weights: Sequence[int], room: Sequence[tuple[int, int]], fullness: float
-) -> list[int] | None:
+def _cut(weights: Sequence[int], room: Sequence[_Room], fullness: float) -> list[int] | None:
     """Layers per device if none gets fuller than this; None if some layers are left over."""
     counts, layer = [], 0
-    for total_mib, fixed_mib in room:
-        left = (total_mib * fullness - fixed_mib) * MIB
+    for device in room:
+        part = FILLED if device.filled and fullness <= 1 else fullness
+        left = (device.total_mib * part - device.fixed_mib) * MIB
         first = layer
         while layer < len(weights) and weights[layer] <= left:
             left -= weights[layer]

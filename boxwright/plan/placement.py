@@ -6,19 +6,19 @@ Explicit and complete, since llama.cpp's own `--fit` stops checking once any of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 
 from boxwright.plan import experts
-from boxwright.plan.balance import layers_per_device
 from boxwright.plan.layout import Layout, all_layers, first_layers
 from boxwright.plan.measure import Measure
 from boxwright.plan.results import MemoryPlan, Placement, Refusal
+from boxwright.plan.splits import Rate, splits
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
-MIB = 1024**2
 CLEARLY_FASTER = 1.05  # than a layout that leaves less to the host
 PLACEMENTS = ("auto", "gpu", "cpu-moe", "cpu")
 
@@ -36,9 +36,29 @@ class Placed:
         """Whether every device and the host hold what is theirs."""
         return self.memory.fits
 
+    def doubt(self, shape: ModelShape, wanted: Wanted) -> str | None:
+        """What a person would want to know of it: that the context leaves layers in host RAM."""
+        on_cards = self.layout.gpu_layers
+        if not (shape.experts and self.layout.devices and on_cards < all_layers(shape)):
+            return None
+        return (
+            f"The cards hold {wanted.server_context} tokens of context for"
+            f" {max(on_cards - 1, 0)} of {shape.spread_layers} layers only: the others run on the"
+            " processor, slower the longer a conversation grows. A smaller server_context or"
+            " server_cache_type brings them back."
+        )
 
-Split = tuple[float, ...]
-Rate = Callable[[Layout], float]
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A layout to try, and what `--n-gpu-layers` is given for it.
+
+    If nothing fits, a refusal tells the memory of the one that is `told`.
+    """
+
+    layout: Layout
+    gpu_layers: str | int
+    told: bool = False
 
 
 def decide(
@@ -57,22 +77,31 @@ def decide(
     wrong = _contradiction(shape, wanted, devices)
     if wrong is not None:
         return wrong
-    placed: Placed | None = None
-    candidates = list(_candidates(shape, wanted, devices))
-    for layout, word in candidates:
-        if layout != candidates[-1][0] and not measure.may_fit(layout):
+    refused: Placed | None = None
+    for candidate in _candidates(shape, wanted, devices, measure):
+        if not candidate.told and not measure.may_fit(candidate.layout):
             continue
         tried = [
-            _place(replace(layout, split=split), word, shape, wanted, measure)
-            for split in _splits(shape, wanted, layout, measure, state)
+            _place(replace(candidate.layout, split=split), candidate, shape, wanted, measure)
+            for split in splits(shape, wanted, candidate.layout, measure, state, rate)
         ]
         fitting = [one for one in tried if one.fits]
         if fitting:
-            best = min(fitting, key=lambda one: experts.host_expert_bytes(one.layout, shape))
+            best = _best(fitting, shape, rate)
             return _or_experts_on_host(best, shape, wanted, measure, rate)
-        placed = tried[-1]
-    assert placed is not None
-    return placed
+        if candidate.told:
+            refused = tried[0]
+    assert refused is not None
+    return refused
+
+
+def _best(fitting: Sequence[Placed], shape: ModelShape, rate: Rate) -> Placed:
+    """The one that leaves least to the host, or another that is clearly faster."""
+    best = min(fitting, key=lambda one: experts.host_expert_bytes(one.layout, shape))
+    if len(fitting) == 1:
+        return best
+    fastest = max(fitting, key=lambda one: rate(one.layout))
+    return fastest if rate(fastest.layout) > CLEARLY_FASTER * rate(best.layout) else best
 
 
 def _or_experts_on_host(
@@ -90,13 +119,13 @@ def _or_experts_on_host(
 
 
 def _place(
-    layout: Layout, word: str | int, shape: ModelShape, wanted: Wanted, measure: Measure
+    layout: Layout, candidate: _Candidate, shape: ModelShape, wanted: Wanted, measure: Measure
 ) -> Placed:
     """One layout with its words; of experts that may lie anywhere the cards take what they hold."""
     forced = wanted.server_n_cpu_moe
     if layout.experts_on_host and forced is None and wanted.server_placement == "auto":
         layout = experts.filled(layout, shape, measure)
-    placement = experts.words(layout, word, shape)
+    placement = experts.words(layout, candidate.gpu_layers, shape)
     if forced is not None:
         placement = replace(placement, cpu_moe=False, n_cpu_moe=forced, override_tensor=None)
     if layout.has_host_experts(shape):
@@ -161,68 +190,45 @@ def _wrong_n_cpu_moe(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal
 
 
 def _candidates(
-    shape: ModelShape, wanted: Wanted, devices: int
-) -> Iterator[tuple[Layout, str | int]]:
-    """Layouts to try, fastest first, and what `--n-gpu-layers` is given for each."""
+    shape: ModelShape, wanted: Wanted, devices: int, measure: Measure
+) -> Iterator[_Candidate]:
+    """Layouts to try, fastest first."""
     everything, layers = all_layers(shape), shape.spread_layers
     if not devices:
-        yield Layout(0, 0), 0
+        yield _Candidate(Layout(0, 0), 0, told=True)
         return
     if wanted.server_n_cpu_moe is not None:
-        yield Layout(devices, everything, first_layers(min(wanted.server_n_cpu_moe, layers))), "all"
+        on_host = first_layers(min(wanted.server_n_cpu_moe, layers))
+        yield _Candidate(Layout(devices, everything, on_host), "all", told=True)
         return
     if wanted.server_placement in ("auto", "gpu"):
-        yield Layout(devices, everything), "all"
-    if wanted.server_placement == "gpu":
-        return
+        only = wanted.server_placement == "gpu"
+        yield _Candidate(Layout(devices, everything), "all", told=only)
+        if only:
+            return
     if shape.experts:
-        yield Layout(devices, everything, first_layers(layers)), "all"
+        on_host = first_layers(layers)
+        yield _Candidate(Layout(devices, everything, on_host), "all", told=True)
+        if wanted.server_placement == "auto":
+            yield from _with_layers_on_host(shape, devices, measure)
     else:
         for count in range(layers, -1, -1):
-            yield Layout(devices, count), count
+            yield _Candidate(Layout(devices, count), count, told=count == 0)
 
 
-def _splits(
-    shape: ModelShape, wanted: Wanted, layout: Layout, measure: Measure, state: Sequence[int]
-) -> Iterator[Split]:
-    """Shares of the devices to try: as wanted, else equal ones, else balanced by layers."""
-    if layout.devices < 2 or not layout.gpu_layers:
-        yield ()
-        return
-    if wanted.server_tensor_split is not None:
-        yield tuple(float(share) for share in wanted.server_tensor_split)
-        return
-    equal = (1.0,) * layout.devices
-    memory = measure(Layout(layout.devices, layout.gpu_layers, layout.experts_on_host, equal))
-    if len({device.total_mib for device in memory.devices}) == 1:
-        yield equal
-    yield _balanced(shape, layout, memory, state)
-    if layout.experts_on_host:
-        yield _balanced(shape, layout, memory, state, _share_of_experts(layout, shape, memory))
+def _with_layers_on_host(shape: ModelShape, devices: int, measure: Measure) -> Iterator[_Candidate]:
+    """Where cards cannot hold the context of all layers: some layers wholly in host RAM.
 
-
-def _share_of_experts(layout: Layout, shape: ModelShape, memory: MemoryPlan) -> float:
-    """How much of the experts in host RAM the cards could take together."""
-    room_mib = sum(max(device.total_mib - device.need_mib, 0) for device in memory.devices)
-    on_host = experts.host_expert_bytes(layout, shape)
-    return min(room_mib * MIB / max(on_host, 1), 1.0)
-
-
-def _balanced(
-    shape: ModelShape, layout: Layout, memory: MemoryPlan, state: Sequence[int], share: float = 0.0
-) -> Split:
-    """Whole numbers of layers per device, by what each layer weighs and keeps there.
-
-    Of experts in host RAM each layer is given that share, so that all cards become full together.
+    A card must not keep a model from running that the host alone could run.
     """
-    count = shape.spread_layers
-    weights = [
-        layer.dense_bytes
-        + layer.shared_expert_bytes
-        + int(layer.expert_bytes * (share if number in layout.experts_on_host else 1.0))
-        + state[number]
-        for number, layer in enumerate(shape.layers)
-    ]
-    weights += [0] * (count - len(weights))  # layers that only draft are not loaded
-    weights.append((shape.output_bytes or shape.embedding_bytes) + shape.other_bytes)
-    return layers_per_device(weights[count + 1 - layout.gpu_layers :], memory)
+    layers = shape.spread_layers
+
+    def with_on_host(count: int) -> Layout:
+        return Layout(devices, layers - count, first_layers(layers))
+
+    host = measure.at_least(with_on_host(0)).host
+    if host.need_mib > host.total_mib:
+        return
+    fewest = bisect_left(range(layers), True, key=lambda n: measure.may_fit(with_on_host(n)))
+    for count in range(fewest, layers + 1):
+        yield _Candidate(with_on_host(count), layers - count)

@@ -58,18 +58,28 @@ def leaves_ubatch(wanted: Wanted) -> bool:
 
 
 def _with_largest_context(wanted: Wanted, shape: ModelShape, place: Place) -> Wanted:
-    """All users' contexts together, up to what the model was trained with for each."""
+    """All users' contexts together, up to what the model was trained with for each.
+
+    Layers that the least context leaves on the cards stay there.
+    """
     users = wanted.server_parallel
     most = (shape.context_train or UNKNOWN_CONTEXT) * users // CONTEXT_STEP
     low, high = LEAST_CONTEXT * users // CONTEXT_STEP, max(most, 1)
     least = low = min(low, high)
 
+    def placed(steps: int, exact: bool = False) -> Placed | None:
+        found = place(replace(wanted, server_context=steps * CONTEXT_STEP), exact)
+        return found if isinstance(found, Placed) and found.fits else None
+
+    smallest = placed(least, exact=True)
+
     def fits(steps: int, exact: bool = False) -> bool:
-        placed = place(replace(wanted, server_context=steps * CONTEXT_STEP), exact)
-        return isinstance(placed, Placed) and placed.fits
+        found = placed(steps, exact)
+        on_cards = smallest.layout.gpu_layers if smallest else 0
+        return found is not None and found.layout.gpu_layers >= on_cards
 
     # where not even the least fits, or the most does, all of the others would be tried in vain
-    if not fits(low, exact=True):
+    if smallest is None:
         high = low
     elif fits(high):
         low = high

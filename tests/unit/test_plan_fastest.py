@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,13 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boxwright.machine import Machine
-from tests.unit.plans import gpu, machine, planned, qwen35_122b
+from boxwright.shapes import ModelShape
+from tests.unit.plans import MIB, gpu, layers, machine, minimax_m2, planned, qwen35_122b, tiny
 
-P40, RTX_3090 = "10de:1b38", "10de:2204"
+P40, RTX_3090, RTX_3060 = "10de:1b38", "10de:2204", "10de:2503"
+IDS = st.sampled_from([RTX_3090, RTX_3060, "10de:2684", "10de:1e07", "10de:2b85"])
 EPYC: dict[str, Any] = {"model": "AMD EPYC 9354 32-Core Processor", "sockets": 1, "cores": 32,
                         "threads": 64}  # fmt: skip
 TWELVE = [{"size_mib": 32768, "speed_mts": 4800, "type": "DDR5", "slot": f"CH{n}"}
           for n in range(12)]  # fmt: skip
+
+
+def dense_16_gib() -> ModelShape:
+    """The tiny model, each of its layers sixteen times as heavy."""
+    shape = tiny()
+    heavy = layers(16, dense=960, kv=512)
+    return replace(shape, layers=heavy, file_bytes=16 * 1024 * MIB, parameters=16_000_000_000)
 
 
 def box(id: str, *vram_mib: int, **changes: Any) -> Machine:
@@ -57,3 +67,71 @@ def test_a_larger_card_is_never_slower(vram_mib: int, more: int, id: str) -> Non
     small = planned(box(id, vram_mib), qwen35_122b())
     large = planned(box(id, vram_mib + more), qwen35_122b())
     assert decode(large) >= 0.95 * decode(small)
+
+
+def split_of(made: Any) -> tuple[float, ...]:
+    assert made.placement is not None and made.placement.tensor_split is not None
+    return tuple(made.placement.tensor_split)
+
+
+def mixed(*cards: tuple[str, int]) -> Machine:
+    fitted = [gpu(f"0000:{n:02x}:00.0", id, vram_mib=size) for n, (id, size) in enumerate(cards, 1)]
+    return machine("xeon", gpus=fitted)
+
+
+def test_a_slow_card_gets_nothing_of_what_the_fast_one_holds() -> None:
+    alone = planned(mixed((RTX_3090, 24576)), tiny())
+    both = planned(mixed((RTX_3060, 12288), (RTX_3090, 24576)), tiny())
+    assert split_of(both)[0] == 0
+    assert decode(both) >= 0.99 * decode(alone)
+
+
+def test_a_fast_card_is_filled_before_a_slow_one() -> None:
+    small = planned(mixed((RTX_3060, 12288), (RTX_3090, 12288)), dense_16_gib())
+    large = planned(mixed((RTX_3060, 24576), (RTX_3090, 12288)), dense_16_gib())
+    assert split_of(small)[1] > split_of(small)[0]
+    assert split_of(large) == split_of(small), "more room on the slow card draws nothing to it"
+
+
+def test_equal_cards_share_equally() -> None:
+    assert split_of(planned(mixed((RTX_3090, 24576), (RTX_3090, 24576)), tiny())) == (1, 1)
+
+
+def test_a_card_never_keeps_a_model_from_running_that_the_host_alone_runs() -> None:
+    """The context of all layers would need five times the card's memory."""
+    wishes: dict[str, Any] = {"server_context": 131072, "server_cache_type": "f16"}
+    none = planned(machine("ryzen", gpus=[]), minimax_m2(), **wishes)
+    card = machine("ryzen", gpus=[gpu("0000:01:00.0", P40, vram_mib=12288)])
+    one = planned(card, minimax_m2(), **wishes)
+    assert none.refusal is None and one.refusal is None
+    assert one.placement is not None and 0 < int(one.placement.gpu_layers) < 62
+    assert any("server_context" in warning for warning in one.warnings)
+    forced = planned(card, minimax_m2(), **wishes, server_placement="cpu-moe")
+    assert forced.refusal is not None and "VRAM" in forced.refusal.reason
+    fewer = planned(machine("ryzen", gpus=[gpu("0000:01:00.0", P40, vram_mib=8192)]), minimax_m2(),
+                    **wishes)  # fmt: skip
+    assert fewer.placement is not None
+    assert int(fewer.placement.gpu_layers) < int(one.placement.gpu_layers)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cards=st.lists(st.tuples(IDS, st.integers(6000, 33000)), max_size=2),
+    more=st.tuples(IDS, st.integers(6000, 33000)),
+    ram_mib=st.sampled_from([32000, 64000, 128000, 256000]),
+    context=st.sampled_from([8192, 32768, 131072]),
+    model=st.sampled_from([tiny, qwen35_122b, minimax_m2]),
+)
+def test_one_more_card_is_never_a_worse_plan(
+    cards: list[tuple[str, int]], more: tuple[str, int], ram_mib: int, context: int, model: Any
+) -> None:
+    def made_with(*fitted: tuple[str, int]) -> Any:
+        memory = {"total_mib": ram_mib, "available_mib": ram_mib}
+        on = machine("xeon", gpus=[
+            gpu(f"0000:{n:02x}:00.0", id, vram_mib=size) for n, (id, size) in enumerate(fitted, 1)
+        ], memory=memory)  # fmt: skip
+        return planned(on, model(), server_context=context)
+
+    before = made_with(*cards)
+    if before.refusal is None:
+        assert decode(made_with(*cards, more)) >= 0.9 * decode(before)

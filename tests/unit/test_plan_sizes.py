@@ -18,8 +18,9 @@ def test_a_context_of_zero_is_the_largest_that_fits_with_all_experts_in_host_ram
     assert made.refusal is None
     tokens = int(value_of(made, "--ctx-size"))
     assert 80_000 < tokens < 140_000 and tokens % 1024 == 0
+    assert made.placement is not None and made.placement.gpu_layers == "all"
     more = planned("ryzen", minimax_m2(), server_context=tokens + 2048, server_cache_type="f16")
-    assert more.refusal is not None
+    assert more.placement is not None and more.placement.gpu_layers != "all"
 
 
 def test_a_context_of_zero_stops_at_what_the_model_was_trained_with() -> None:
