@@ -71,6 +71,8 @@ def layer_states(parameters: Hyperparameters, layers: int) -> tuple[State, ...]:
 
 
 def _state(parameters: Hyperparameters, layer: int, layers: int) -> State:
+    if parameters.architecture in rules.UNCACHED:
+        return State()
     recurrent = _is_recurrent(parameters, layer)
     recurrent_bytes = _recurrent_bytes(parameters) if recurrent else 0
     beside = parameters.architecture in rules.RECURRENT_BESIDE_ATTENTION

@@ -77,6 +77,8 @@ RECURRENT_WITHOUT_KV_HEADS = frozenset(
 RECURRENT_WITHOUT_FEED_FORWARD = frozenset({"nemotron_h", "nemotron_h_moe"})
 # Every layer keeps a recurrent state and no KV cache.
 RECURRENT_ONLY = frozenset({"arwkv7", "mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7"})
+# Diffusion models keep nothing.
+UNCACHED = frozenset({"dream", "llada", "llada-moe", "rnd1"})
 # Every layer keeps both.
 RECURRENT_BESIDE_ATTENTION = frozenset({"falcon-h1"})
 

@@ -17,6 +17,8 @@ from boxwright.shapes import LayerShape, ModelShape
 HOST = -1
 # These load the output before the embeddings, and so hold both even on one device.
 OUTPUT_BEFORE_EMBEDDINGS = frozenset({"gemma3n", "gemma4"})
+# These read the embeddings where they lie, also as the output (src/models/bitnet.cpp).
+OUTPUT_ON_HOST = frozenset({"bitnet"})
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,8 @@ def shares(shape: ModelShape, layout: Layout) -> dict[int, Share]:
         layers[device].append(layer)
     output = places[count]
     weight_bytes[HOST] += shape.embedding_bytes
-    tied = shape.output_bytes == 0 and (
-        output != HOST or shape.architecture in OUTPUT_BEFORE_EMBEDDINGS
-    )
+    tied = shape.output_bytes == 0 and shape.architecture not in OUTPUT_ON_HOST
+    tied = tied and (output != HOST or shape.architecture in OUTPUT_BEFORE_EMBEDDINGS)
     copied = shape.shared_output_bytes or shape.embedding_bytes
     weight_bytes[output] += copied if tied else shape.output_bytes
     weight_bytes[output] += shape.other_bytes

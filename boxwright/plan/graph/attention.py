@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boxwright.plan.graph import ops
+from boxwright.plan.graph import ops, plain
 from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.style import Style
@@ -36,6 +36,13 @@ def attention(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
         q = ops.over(q)
     if block.has("attn_gate.weight"):
         return _gated_heads(net, block, x, net.attention(block, q, k, v, project=False))
+    if k is not None and v is not None and not style.cached:
+        return plain.uncached(net, block, q, k, v)
+    if k is not None and v is not None and not style.flash:
+        return plain.unflashed(net, block, q, k, v)
+    if block.has("attn_sub_norm.weight"):
+        made = net.attention(block, q, k, v, project=False)
+        return net.linear(net.norm(made, block, "attn_sub_norm"), block, "attn_output")
     if gate is None:
         return net.attention(block, q, k, v, sinks=net.weight(block, "attn_sinks.weight"))
     flat = block.head_k * block.heads
@@ -75,6 +82,7 @@ def _projected(
              (block.head_v, block.heads_kv))  # fmt: skip
     if block.has("attn_qkv.weight"):
         joined = net.linear(x, block, "attn_qkv")
+        joined = ops.scale_inside(joined) if style.clamped else joined
         if style.flat_norms or style.gated_query:
             q, k, v = (ops.cont(ops.part(joined, a * b, tokens)) for a, b in sizes)
         else:
@@ -85,6 +93,8 @@ def _projected(
     value = key
     if block.keeps and block.has("attn_v.weight"):
         value = net.linear(x, block, "attn_v")
+    if style.clamped and key is not None and value is not None:
+        q, key, value = (ops.scale_inside(one) for one in (q, key, value))
     if not style.flat_norms and not style.gated_query:
         q = ops.reshape(q, block.head_k, block.heads, tokens)
     if key is not None and not style.flat_norms:

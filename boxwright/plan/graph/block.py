@@ -48,6 +48,11 @@ class Block:
         """Whether the layer has this tensor."""
         return name in self.dims.by_name
 
+    def norm_named(self, *names: str) -> str:
+        """The first of these norms that the layer has, with `.weight` or without; "" if none."""
+        found = (one for one in names if self.has(f"{one}.weight") or self.has(one))
+        return next(found, "")
+
     def placed(self, device: int, experts: int, cache_device: int) -> Block:
         """The same layer elsewhere."""
         return replace(self, device=device, experts=experts, cache_device=cache_device)

@@ -36,8 +36,12 @@ def mixture(
     routing: Routing,
     logits: Tensor | None = None,
     chosen: Tensor | None = None,
+    suffix: str = "exps",
 ) -> Tensor:
-    """The sum of the chosen experts' results; `logits` or `chosen` where a model brings its own."""
+    """The sum of the chosen experts' results; `logits` or `chosen` where a model brings its own.
+
+    `suffix` names the experts' weights.
+    """
     if logits is None:
         logits = net.linear(x, block, "ffn_gate_inp")
     probabilities = logits if routing.softmax_last else ops.over(logits)
@@ -49,7 +53,7 @@ def mixture(
     x = ops.reshape(x, hidden, 1, tokens)
     if routing.scaled_first:
         x = ops.over(ops.made((hidden, block.used, tokens, 1), x), weights)
-    results = _computed(net, block, x, chosen)
+    results = _computed(net, block, x, chosen, suffix)
     if not routing.scaled_first:
         results = ops.over(results, weights)
     net.graph.expand(results)
@@ -90,7 +94,7 @@ def weighed(probabilities: Tensor, chosen: Tensor, routing: Routing, used: int) 
     return ops.over(weights) if routing.scaled else weights
 
 
-def _computed(net: Net, block: Block, x: Tensor, chosen: Tensor) -> Tensor:
+def _computed(net: Net, block: Block, x: Tensor, chosen: Tensor, suffix: str) -> Tensor:
     """What each chosen expert makes of each token."""
 
     def through(name: str, source: Tensor) -> Tensor:
@@ -104,17 +108,17 @@ def _computed(net: Net, block: Block, x: Tensor, chosen: Tensor) -> Tensor:
         bias = net.weight(block, f"{name}.bias")
         return ops.over(made, bias, chosen) if bias is not None else made
 
-    if block.has("ffn_gate_up_exps.weight"):
-        both = through("ffn_gate_up_exps", x)
+    if block.has(f"ffn_gate_up_{suffix}.weight"):
+        both = through(f"ffn_gate_up_{suffix}", x)
         half = (both.ne[0] // 2, *both.ne[1:])
         middle = ops.glu(ops.view(both, half, both.nb), ops.view(both, half, both.nb))
     else:
-        up = through("ffn_up_exps", x)
-        if block.has("ffn_gate_exps.weight"):
-            middle = ops.glu(through("ffn_gate_exps", x), up)
+        up = through(f"ffn_up_{suffix}", x)
+        if block.has(f"ffn_gate_{suffix}.weight"):
+            middle = ops.glu(through(f"ffn_gate_{suffix}", x), up)
         else:
             middle = ops.over(up)
-    return through("ffn_down_exps", middle)
+    return through(f"ffn_down_{suffix}", middle)
 
 
 def summed(net: Net, results: Tensor, used: int) -> Tensor:

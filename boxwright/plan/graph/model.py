@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from boxwright.plan.graph import deepseek4, gemma4, horizon, kimi, latent, ops, recurrent
+from boxwright.plan.graph import (
+    deepseek4,
+    gemma4,
+    horizon,
+    kimi,
+    latent,
+    mamba,
+    ops,
+    recurrent,
+    rwkv,
+)
 from boxwright.plan.graph.attention import attention
 from boxwright.plan.graph.block import Block, MissingTensor
 from boxwright.plan.graph.experts import mixture
+from boxwright.plan.graph.forms import FORMS
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.style import Style
 from boxwright.plan.graph.tensors import I32, Graph, Tensor, shape
@@ -23,7 +34,8 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     if style.compression is not None:
         return deepseek4.build(net, blocks, x, style.routing, style.compression)
     x = _placed(net, blocks[0], style, x)
-    last, stack = len(blocks) - 1, style.inputs.stack
+    last = len(blocks) - 1 if style.rows_chosen else None
+    stack = style.inputs.stack
     for index, block in enumerate(blocks):
         net.layer = index
         x = stack.added(net, x, stack.before)
@@ -36,6 +48,7 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     else:
         x = net.norm(x, None, style.output_norm, style.centred)
     head = net.weight(None, "output.weight") or net.needed(None, "token_embd.weight")
+    head.home = net.host if style.output_on_host else head.home
     logits = ops.multiply(head, x)
     bias = net.weight(None, "output.bias")
     logits = ops.over(logits, bias) if bias is not None else logits
@@ -62,6 +75,10 @@ def _outputs(net: Net, x: Tensor) -> Tensor:
 
 
 def _layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tensor:
+    if style.form:
+        return FORMS[style.form](net, block, style, x, last)
+    if style.head:
+        return rwkv.layer(net, block, x, style.head, last)
     if style.parallel:
         return _parallel_layer(net, block, style, x, last)
     if style.beside:
@@ -75,15 +92,16 @@ def _layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tenso
     cur = net.norm(x, block, "attn_norm", style.centred) if normed else x
     if style.expand_norm:
         net.graph.expand(cur)
+    read = cur
     cur = _sequence(net, block, style, cur)
     if last:
         cur, before = _outputs(net, cur), _outputs(net, before)
     if style.one_part:
         return ops.over(cur, before)
-    bare = style.bare_norms or block.has("ffn_norm.weight")
-    pre = "ffn_norm" if bare else "post_attention_norm"
+    bare = "ffn_norm" if style.bare_norms else ""
+    pre = bare or block.norm_named("ffn_norm", "attn_output_norm") or "post_attention_norm"
     after = not normed or pre == "ffn_norm"
-    if after and block.has("post_attention_norm.weight"):
+    if after and block.norm_named("post_attention_norm"):
         cur = net.norm(cur, block, "post_attention_norm", style.centred)
     if style.residual_scaled:
         cur = ops.over(cur)
@@ -91,9 +109,12 @@ def _layer(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tenso
     if block.has("pre_ffw_norm_2.weight"):
         cur = gemma4.feed_forward(net, block, inside, style.routing)
     else:
-        cur = net.norm(inside, block, pre, style.centred) if normed else inside
+        if style.feeds_normed and pre == "post_attention_norm":
+            cur = _outputs(net, read) if last else read
+        else:
+            cur = net.norm(inside, block, pre, style.centred) if normed else inside
         cur = _feed_forward(net, block, style, cur)
-    if block.has("post_ffw_norm.weight"):
+    if block.norm_named("post_ffw_norm"):
         cur = net.norm(cur, block, "post_ffw_norm", style.centred)
     if style.residual_scaled:
         cur = ops.over(cur)
@@ -167,6 +188,9 @@ def _sequence(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
             raise MissingTensor("ssm")
         if block.has("ssm_beta.weight") or block.has("ssm_ba.weight"):
             return recurrent.delta_net(net, block, x, style.recurrence)
+        if block.has("ssm_x.weight"):
+            first = block.has("ssm_dt_norm.weight") or not block.has("ssm_dt_norm")
+            return (mamba.layer if first else mamba.plamo2)(net, block, x, style.recurrence)
         return recurrent.mamba2(net, block, x, style.recurrence)
     if block.has("ssm_conv1d_q.weight"):
         if style.recurrence is None:

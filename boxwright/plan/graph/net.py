@@ -6,19 +6,24 @@ lacks is left out, as llama.cpp leaves out what is a null pointer.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from boxwright.plan.graph import ops
 from boxwright.plan.graph.block import Batch, Block, Dims, MissingTensor
 from boxwright.plan.graph.tensors import F16, F32, I32, I64, Graph, Kind, Shape, Tensor, shape
 
+# what --cpu-moe moves (LLM_FFN_EXPS_REGEX, common/common.h)
+EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch|)exps")
+
 
 @dataclass
 class Net:
     """A graph in the making, with the inputs that several layers share.
 
-    `picked` are the rows that the last indexer chose, `position_parts` how many numbers place a
-    token, `embedded` the rows of which later layers take a part of their own.
+    `picked` are the rows that the last indexer chose, `values` those of the first layer (RWKV 7),
+    `position_parts` how many numbers place a token, `embedded` the rows of which later layers take
+    a part of their own.
     """
 
     batch: Batch
@@ -33,6 +38,7 @@ class Net:
     picked: Tensor | None = None
     position_parts: int = 1
     embedded: Tensor | None = None
+    values: Tensor | None = None
 
     def input(self, name: str, ne: Shape, kind: Kind = F32) -> Tensor:
         """An input that the host fills; made once, by name."""
@@ -64,8 +70,7 @@ class Net:
             if block is None:
                 made.home = self.output_device
             else:
-                routed = name.startswith("ffn_") and "exps" in name
-                made.home = block.experts if routed else block.device
+                made.home = block.experts if EXPERTS.match(name) else block.device
             self.weights[key] = made
         return self.weights[key]
 
@@ -126,6 +131,8 @@ class Net:
             middle = ops.glu(up)
         else:
             middle = ops.over(up)
+        if block.has(f"ffn_sub_norm{suffix}.weight"):
+            middle = self.norm(middle, block, f"ffn_sub_norm{suffix}")
         return self.linear(middle, block, f"ffn_down{suffix}")
 
     def rotation(self, block: Block, part: str, size: int) -> Tensor | None:

@@ -110,7 +110,7 @@ def _block(
         used=metadata.at("expert_used_count", number),
         ropes=style.ropes(number, window),
         cache_device=0,
-        keeps=layer.kv_elements_k > 0,
+        keeps=layer.kv_elements_k > 0 or not style.cached,
     )
 
 

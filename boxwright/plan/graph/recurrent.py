@@ -18,13 +18,15 @@ from boxwright.plan.graph.tensors import I32, Tensor, shape
 
 @dataclass(frozen=True)
 class Recurrence:
-    """The geometry of a model's recurrent layers: `ssm.*` of the metadata."""
+    """The geometry of a model's recurrent layers: `ssm.*` of the metadata; `normed` has B, C and
+    the step normed though no weights tell it."""
 
     convolution: int
     inner: int
     state: int
     groups: int
     heads: int
+    normed: bool = False
 
     @property
     def channels(self) -> int:
@@ -55,7 +57,7 @@ def states(
     return store, found
 
 
-def _convolved(
+def convolution(
     net: Net, block: Block, x: Tensor, geometry: Recurrence, channels: int, kernel: str
 ) -> Tensor:
     """A causal convolution over the sequence, with what went before it."""
@@ -78,7 +80,7 @@ def delta_net(net: Net, block: Block, x: Tensor, geometry: Recurrence) -> Tensor
     width = geometry.inner // heads
     mixed, z = _mixed(net, block, x, geometry)
     beta, gate = _gates(net, block, x, geometry)
-    convolved = ops.over(_convolved(net, block, mixed, geometry, geometry.channels, "ssm_conv1d"))
+    convolved = ops.over(convolution(net, block, mixed, geometry, geometry.channels, "ssm_conv1d"))
     store, found = states(net, block, width * width * heads)
     state = ops.reshape(found, width, width, heads, count)
     row = 4 * geometry.channels
@@ -156,14 +158,14 @@ def mamba2(net: Net, block: Block, x: Tensor, geometry: Recurrence) -> Tensor:
     z = ops.view(joined, (width, heads, each, count), (4, 4 * width, joined.nb[1], joined.nb[2]))
     mixed = ops.view(joined, (geometry.channels, each, count, 1), joined.nb)
     steps = ops.view(joined, (heads, each, count, 1), joined.nb)
-    convolved = ops.over(_convolved(net, block, mixed, geometry, geometry.channels, "ssm_conv1d"))
+    convolved = ops.over(convolution(net, block, mixed, geometry, geometry.channels, "ssm_conv1d"))
     row = 4 * geometry.channels
     looks = [
         ops.view(convolved, (a, b, each, count), (4, 4 * a, row, row * each))
         for a, b in ((width, heads), (size, groups), (size, groups))
     ]
-    steps = ops.over(ops.cont(steps), *_present(net, block, "ssm_dt.bias"))
-    decay = _present(net, block, "ssm_a")
+    steps = ops.over(ops.cont(steps), *present(net, block, "ssm_dt.bias"))
+    decay = present(net, block, "ssm_a")
 
     def scan(states: Tensor, ids: Tensor) -> Tensor:
         table = ops.reshape(states, size, width, heads, count)
@@ -175,7 +177,7 @@ def mamba2(net: Net, block: Block, x: Tensor, geometry: Recurrence) -> Tensor:
     net.graph.expand(ops.copy(kept, ops.part(store, size * geometry.inner, count)))
     flat = 4 * width * heads
     y = ops.view(found, (width, heads, each, count), (4, 4 * width, flat, flat * each))
-    y = ops.over(y, ops.over(looks[0], *_present(net, block, "ssm_d")))
+    y = ops.over(y, ops.over(looks[0], *present(net, block, "ssm_d")))
     y = ops.glu(ops.cont(z), y)
     if block.has("ssm_norm.weight"):
         y = ops.reshape(y, geometry.inner // groups, groups, each, count)
@@ -183,7 +185,8 @@ def mamba2(net: Net, block: Block, x: Tensor, geometry: Recurrence) -> Tensor:
     return net.linear(ops.reshape(y, geometry.inner, each * count), block, "ssm_out")
 
 
-def _present(net: Net, block: Block, *names: str) -> list[Tensor]:
+def present(net: Net, block: Block, *names: str) -> list[Tensor]:
+    """Those of these weights that are there."""
     found = [net.weight(block, name) for name in names]
     return [one for one in found if one is not None]
 
@@ -194,6 +197,6 @@ def short_convolution(net: Net, block: Block, x: Tensor, geometry: Recurrence) -
     joined = net.linear(ops.reshape(x, width, each, count), block, "shortconv.in_proj")
     b, c, value = (ops.view(joined, (width, each, count, 1), joined.nb) for _ in range(3))
     mixed = ops.over(b, value)
-    convolved = _convolved(net, block, mixed, geometry, width, "shortconv.conv")
+    convolved = convolution(net, block, mixed, geometry, width, "shortconv.conv")
     made = net.linear(ops.over(c, convolved), block, "shortconv.out_proj")
     return ops.reshape(made, width, each * count)

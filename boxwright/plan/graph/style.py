@@ -22,8 +22,8 @@ from boxwright.plan.graph.recurrent import Recurrence
 CENTRED = frozenset(
     {
         "bloom", "codeshell", "cohere2", "cohere2moe", "command-r", "dbrx", "falcon", "gpt2",
-        "gptneox", "jais", "jais2", "mpt", "nemotron", "olmo", "orion", "phi2", "stablelm",
-        "starcoder", "starcoder2",
+        "gptneox", "jais", "jais2", "mpt", "nemotron", "olmo", "orion", "phi2", "rwkv6", "rwkv7",
+        "stablelm", "starcoder", "starcoder2",
     }
 )  # fmt: skip
 # attention and feed-forward beside each other, and the order in which they and what came in are
@@ -46,7 +46,7 @@ NO_ROPE = frozenset(
     }
 )  # fmt: skip
 # embeddings are normed
-FIRST_NORM = frozenset({"bloom", "muse-glimmer"})
+FIRST_NORM = frozenset({"bloom", "muse-glimmer", "rwkv6", "rwkv7"})
 NORMS_WITHOUT_WEIGHTS = frozenset({"olmo"})
 ROPE_IN_WINDOWS_ONLY = frozenset(
     {"cohere2", "cohere2moe", "exaone-moe", "exaone4", "maple", "muse-glimmer"}
@@ -64,13 +64,17 @@ HIDDEN_KEPT = frozenset({"gpt-oss", "mimo2", "step35"})
 NORMED_BY_METADATA = frozenset(
     {
         "afmoe", "bailingmoe", "bailingmoe2", "cohere2moe", "deepseek2", "deepseek32", "deepseek4",
-        "deepseek2-ocr", "dots1", "exaone-moe", "glm-dsa", "glm4moe", "hy_v3", "k2-horizon", "laguna",
-        "minimax-m3", "nemotron_h_moe", "step35",
+        "deepseek2-ocr", "dots1", "exaone-moe", "glm-dsa", "glm4moe", "hy_v3", "k2-horizon",
+        "laguna", "minimax-m3", "nemotron_h_moe", "step35",
     }
 )  # fmt: skip
 NEVER_NORMED = frozenset(
     {"deepseek", "gpt-oss", "jamba", "llada-moe", "llama4", "olmoe", "qwen2moe"}
 )
+# whole layers that are put together otherwise (forms.py)
+FORMED = frozenset({"arctic", "grok", "grovemoe", "smallthinker"})
+# diffusion: nothing is kept from batch to batch
+UNCACHED = frozenset({"dream", "llada", "llada-moe", "rnd1"})
 # batches of tokens and embeddings mixed (llm_arch_supports_mixed_batch)
 NOT_MIXED = frozenset(
     {"cogvlm", "deepseek4", "dflash", "eagle3", "gemma4-assistant", "granite_switch"}
@@ -79,7 +83,12 @@ NOT_MIXED = frozenset(
 
 @dataclass(frozen=True)
 class Style:
-    """How one model is put together; see the tables above."""
+    """How one model is put together; see the tables above.
+
+    `form` names a layer of its own (forms.py), `head` is the width of RWKV's heads. Without `flash`
+    attention keeps its scores, without `cached` nothing else. `feeds_normed` gives the feed-forward
+    part what attention read where that has no norm of its own (StableLM 2 12B).
+    """
 
     centred: bool = False
     parallel: str = ""
@@ -96,6 +105,14 @@ class Style:
     normed_values: bool = False
     inputs: Inputs = field(default_factory=Inputs)
     residual_scaled: bool = False
+    form: str = ""
+    head: int = 0
+    cached: bool = True
+    flash: bool = True
+    clamped: bool = False
+    feeds_normed: bool = False
+    rows_chosen: bool = True
+    output_on_host: bool = False
     before_first: bool = False
     inside_first: bool = False
     hidden_kept: bool = False
@@ -157,6 +174,14 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
             stack=stack_of(metadata),
         ),
         residual_scaled=_scales_residuals(architecture, metadata),
+        form=architecture if architecture in FORMED else "",
+        head=metadata.at("wkv.head_size"),
+        cached=architecture not in UNCACHED,
+        flash=architecture != "grok",
+        clamped=metadata.number("attention.clamp_kqv") > 0,
+        feeds_normed=architecture == "stablelm",
+        rows_chosen=architecture != "cogvlm",
+        output_on_host=architecture == "bitnet",
         before_first=architecture in BEFORE_FIRST,
         inside_first=architecture in INSIDE_FIRST,
         hidden_kept=architecture in HIDDEN_KEPT,
@@ -233,6 +258,7 @@ def _recurrence(metadata: Metadata) -> Recurrence | None:
         state=metadata.at("ssm.state_size"),
         groups=metadata.at("ssm.group_count"),
         heads=metadata.at("ssm.time_step_rank") or 1,
+        normed=bool(metadata.number("ssm.dt_b_c_rms")),
     )
 
 
