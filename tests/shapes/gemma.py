@@ -94,6 +94,42 @@ def gemma4(
     return made
 
 
+def gemma3n(name: str, layers: int, width: int) -> Model:
+    """Gemma 3n: four copies of the hidden state, embeddings by layer, only 20 layers cache."""
+    s = Sizes(layers, 2048, 8, 2, 256, 262144, 32768)
+    middle = 256
+
+    def layer(_: int) -> Iterator[Tensor]:
+        yield from s.norms("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
+        yield from s.norms("post_norm", "laurel_post_norm", "altup_router_norm")
+        yield from s.norms("altup_correct_scale")
+        yield from s.attention()
+        yield from s.head_norms()
+        yield from s.feed_forward(width)
+        yield "inp_gate.weight", (2048, middle), Q8_0
+        yield "proj.weight", (middle, 2048), Q8_0
+        yield "altup_correct_coef.weight", (4, 4), F32
+        yield "altup_predict_coef.weight", (4, 16), F32
+        yield "altup_router.weight", (2048, 4), F32
+        yield "laurel_l.weight", (2048, 64), Q8_0
+        yield "laurel_r.weight", (64, 2048), Q8_0
+
+    made = model(
+        name, "gemma3n", s, layer, output=False, feed_forward_length=width,
+        attention__sliding_window=512, embedding_length_per_layer_input=middle,
+    )  # fmt: skip
+    made.tensors.extend(
+        [
+            ("per_layer_token_embd.weight", (layers * middle, 262144), Q8_0),
+            ("per_layer_model_proj.weight", (2048, layers * middle), Q8_0),
+            ("per_layer_proj_norm.weight", (middle,), F32),
+            ("altup_proj.weight", (2048, 2048, 3), Q8_0),
+            ("altup_unembd_proj.weight", (2048, 2048, 3), Q8_0),
+        ]
+    )
+    return made
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     "gemma-3-27b": gemma3,
     "gemma-2-27b": gemma2,
@@ -102,4 +138,6 @@ MODELS: dict[str, Callable[[], Model]] = {
     "gemma-4-e4b": lambda: gemma4(
         "gemma-4-e4b", 42, 2560, 8, (2, 2), 10240, per_layer=256, shared=18, window=512
     ),
+    "gemma-3n-e4b": lambda: gemma3n("gemma-3n-e4b", 35, 16384),
+    "gemma-3n-e2b": lambda: gemma3n("gemma-3n-e2b", 30, 8192),
 }

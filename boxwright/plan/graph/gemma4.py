@@ -26,14 +26,19 @@ def looked_up(net: Net) -> Tensor | None:
 
 
 def projected(net: Net, first: Block, x: Tensor, rows: Tensor) -> Tensor:
-    """These rows with what the token's own embedding makes of them, a slice for each layer."""
+    """These rows, scaled, with what the token's own embedding makes of them."""
+    return mixed(net, first, x, ops.over(rows))
+
+
+def mixed(net: Net, first: Block, x: Tensor, rows: Tensor) -> Tensor:
+    """The rows with what the token's embedding makes of them, a slice for each layer."""
     weight, norm = (
         net.needed(None, f"per_layer_{name}.weight") for name in ("model_proj", "proj_norm")
     )
     weight.home = norm.home = first.device  # llama.cpp counts them to the first layer
     size, tokens = norm.ne[0], net.batch.tokens
     layers = rows.ne[0] // size
-    rows = ops.reshape(ops.over(rows), size, layers, tokens)
+    rows = ops.reshape(rows, size, layers, tokens)
     made = ops.reshape(ops.over(ops.multiply(weight, x)), size, layers, tokens)
     made = ops.over(ops.over(made), norm)
     return ops.cont(ops.permute(ops.over(ops.over(made, rows)), 0, 2, 1, 3), size, tokens, layers)

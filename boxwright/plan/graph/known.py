@@ -36,6 +36,7 @@ KNOWN = frozenset(
         "gemma",
         "gemma2",
         "gemma3",
+        "gemma3n",
         "gemma4",
         "glm-dsa",
         "glm4",

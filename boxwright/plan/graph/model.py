@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from boxwright.plan.graph import (
     deepseek4,
+    gemma3n,
     gemma4,
     horizon,
     kimi,
@@ -27,6 +28,9 @@ from boxwright.plan.graph.tensors import I32, Graph, Tensor, shape
 def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     """The graph of one batch."""
     net.position_parts = style.position_parts
+    if "altup_proj.weight" in net.outside.by_name:
+        x = style.inputs.built(net)
+        return gemma3n.build(net, blocks, style, x, gemma4.looked_up(net))
     layers = gemma4.looked_up(net)
     x = style.inputs.built(net)
     if layers is not None:

@@ -166,7 +166,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         gated_query=architecture in GATED_QUERY,
         gate_first=architecture in GATE_FIRST,
         expand_norm=architecture in GATED_QUERY or architecture == "kimi-linear",
-        normed_values=architecture == "gemma4",
+        normed_values=architecture in ("gemma3n", "gemma4"),
         inputs=Inputs(
             mixed=architecture not in NOT_MIXED,
             scaled=architecture in EMBEDDINGS_SCALED,
