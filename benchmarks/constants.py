@@ -39,12 +39,13 @@ def constants_of(start: SpeedConstants) -> list[Constant]:
     found = []
     for name, row in start.gpus.items():
         wide = name in WIDE
-        # copies and matrix products stream about three quarters of a card's bandwidth
-        found.append(_of_gpu(name, "share", WIDE.get(name, 0.75), 0.15))
+        # copies and large matrix products stream 0.8 to 0.9 of a card's bandwidth
+        found.append(_of_gpu(name, "share", WIDE.get(name, 0.8), 0.15))
         # ten to fourteen kernels at 3 to 4 µs from a graph; without graphs each costs a launch too
         found.append(_of_gpu(name, "experts_us", _us(row, wide, 30, 150), 0.5))
-        # some ten kernels; where they are launched one by one, most launches hide behind products
-        found.append(_of_gpu(name, "attention_us", _us(row, wide, 25, 50), 0.35))
+        # some ten kernels, and the ramps of seven products; where they are launched one by one,
+        # most launches hide behind products
+        found.append(_of_gpu(name, "attention_us", _us(row, wide, 40, 60), 0.35))
         # 20 to 30 kernels
         found.append(_of_gpu(name, "recurrent_us", _us(row, wide, 50, 180), 0.25))
     # read tests reach 80 to 94 % with up to four channels (62 to 63 of 68 GB/s on E5 v3 and v4,

@@ -156,7 +156,7 @@ def test_recurrent_layers_lose_less_at_depth_than_full_attention() -> None:
     for shape in (qwen35_122b(), minimax_m2()):
         speed = speed_of("ryzen", shape, server_placement="cpu-moe", server_context=131072)
         lost.append(1 / speed.decode_at_depth_tok_s[131072] - 1 / speed.decode_tok_s[1])
-    assert 0 < 10 * lost[0] < lost[1]
+    assert 0 < 5 * lost[0] < lost[1]
 
 
 @pytest.mark.parametrize("name", ["xeon", "ryzen"])
