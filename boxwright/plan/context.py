@@ -12,6 +12,8 @@ from boxwright.plan.wanted import Wanted
 from boxwright.shapes import LayerShape, ModelShape
 
 PAD_TOKENS = 256
+# whose caches hold the layers that only draft, too (`create_memory`, src/llama-model.cpp)
+DRAFTS_CACHED = frozenset({"bailingmoe3", "hy_v4"})
 WHOLE_RATIO = 128  # layers that compress so many tokens see all rows, and have no indexer
 # bytes per element as (numerator, denominator), of ggml's block sizes
 CACHE_TYPES = {
@@ -74,10 +76,19 @@ def padded(tokens: int) -> int:
 @lru_cache(maxsize=256)
 def state_bytes(shape: ModelShape, size: ContextSize) -> tuple[int, ...]:
     """What each layer keeps of the context, wherever it lies."""
-    return tuple(
+    layers = tuple(
         layer_bytes(layer, size) + compressed_bytes(shape, number, size)
         for number, layer in enumerate(shape.layers)
     )
+    return layers + _drafting_bytes(shape, size)
+
+
+def _drafting_bytes(shape: ModelShape, size: ContextSize) -> tuple[int, ...]:
+    """What layers that only draft keep: they attend as the full ones of the model do."""
+    if shape.architecture not in DRAFTS_CACHED:
+        return ()
+    full = max(shape.layers, key=lambda layer: layer.kv_elements_k)
+    return (layer_bytes(full, size),) * (shape.spread_layers - len(shape.layers))
 
 
 def layer_bytes(layer: LayerShape, size: ContextSize) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tests.shapes import (
+    delta,
     dense,
     gemma,
     hybrid,
@@ -43,4 +44,5 @@ EVERY: dict[str, Callable[[], Model]] = {
     **vision.MODELS,
     **older.MODELS,
     **newest.MODELS,
+    **delta.MODELS,
 }

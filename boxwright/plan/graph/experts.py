@@ -18,7 +18,8 @@ class Routing:
     """How experts are chosen. `groups` of experts are narrowed down first where there are any.
 
     `softmax_last` weighs only the chosen ones (gpt-oss), `scaled_first` weighs what goes into
-    them instead of what comes out (Llama 4), `normed` divides by their sum.
+    them instead of what comes out (Llama 4), `normed` divides by their sum; `situ` is an activation
+    of many steps (Kimi K3).
     """
 
     groups: int = 0
@@ -27,6 +28,7 @@ class Routing:
     scaled: bool = False
     softmax_last: bool = False
     scaled_first: bool = False
+    situ: bool = False
 
 
 def mixture(
@@ -53,7 +55,7 @@ def mixture(
     x = ops.reshape(x, hidden, 1, tokens)
     if routing.scaled_first:
         x = ops.over(ops.made((hidden, block.used, tokens, 1), x), weights)
-    results = _computed(net, block, x, chosen, suffix)
+    results = _computed(net, block, x, chosen, suffix, routing)
     if not routing.scaled_first:
         results = ops.over(results, weights)
     net.graph.expand(results)
@@ -94,7 +96,9 @@ def weighed(probabilities: Tensor, chosen: Tensor, routing: Routing, used: int) 
     return ops.over(weights) if routing.scaled else weights
 
 
-def _computed(net: Net, block: Block, x: Tensor, chosen: Tensor, suffix: str) -> Tensor:
+def _computed(
+    net: Net, block: Block, x: Tensor, chosen: Tensor, suffix: str, routing: Routing
+) -> Tensor:
     """What each chosen expert makes of each token."""
 
     def through(name: str, source: Tensor) -> Tensor:
@@ -115,7 +119,8 @@ def _computed(net: Net, block: Block, x: Tensor, chosen: Tensor, suffix: str) ->
     else:
         up = through(f"ffn_up_{suffix}", x)
         if block.has(f"ffn_gate_{suffix}.weight"):
-            middle = ops.glu(through(f"ffn_gate_{suffix}", x), up)
+            gate = through(f"ffn_gate_{suffix}", x)
+            middle = situ(gate, up) if routing.situ else ops.glu(gate, up)
         else:
             middle = ops.over(up)
     return through(f"ffn_down_{suffix}", middle)
@@ -133,3 +138,10 @@ def summed(net: Net, results: Tensor, used: int) -> Tensor:
         total = ops.over(total, one)
         net.graph.expand(total)
     return ops.cont(total) if used == 1 else total
+
+
+def situ(gate: Tensor, up: Tensor) -> Tensor:
+    """Kimi K3's activation: the product of squashed gates, not fused."""
+    first = ops.over(ops.over(ops.over(gate)))
+    first = ops.over(first, ops.over(gate))
+    return ops.over(first, ops.over(ops.over(ops.over(up))))

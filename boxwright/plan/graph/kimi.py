@@ -19,7 +19,7 @@ def delta_attention(net: Net, block: Block, x: Tensor, geometry: Recurrence) -> 
     kept = (geometry.convolution - 1) * width * heads
     store, found = states(net, block, 3 * kept)
     query, key, value = (_convolved(net, block, x, geometry, store, found, p) for p in "qkv")
-    decay = net.linear(net.linear(x, block, "ssm_f_a"), block, "ssm_f_b")
+    decay = _narrowed(net, block, x, "ssm_f")
     decay = ops.over(ops.over(decay, net.needed(block, "ssm_dt.bias")))
     scale = net.needed(block, "ssm_a")
     decay = ops.over(ops.reshape(decay, width, heads, tokens), ops.reshape(scale, 1, heads))
@@ -37,10 +37,18 @@ def delta_attention(net: Net, block: Block, x: Tensor, geometry: Recurrence) -> 
         result, (width, width, heads, count), (4, width * 4, width * width * 4, flat * width)
     )
     net.graph.expand(ops.copy(kept_state, ops.part(store, width * width * heads, count)))
-    gate = net.linear(net.linear(x, block, "ssm_g_a"), block, "ssm_g_b")
+    gate = _narrowed(net, block, x, "ssm_g")
     normed = net.norm(ops.reshape(output, width, heads, tokens), block, "ssm_norm")
     gated = ops.over(normed, ops.over(ops.reshape(gate, width, heads, tokens)))
     return net.linear(ops.cont(gated, width * heads, tokens), block, "attn_output")
+
+
+def _narrowed(net: Net, block: Block, x: Tensor, name: str) -> Tensor:
+    """A projection in two steps (Kimi Linear) or in one (Ling 3, Kimi K3)."""
+    if block.has(f"{name}.weight"):
+        return net.linear(x, block, name)
+    made = net.linear(x, block, f"{name}_a")
+    return net.linear(made, block, f"{name}_b") if block.has(f"{name}_b.weight") else made
 
 
 def _convolved(

@@ -48,12 +48,12 @@ def attention(net: Net, block: Block, x: Tensor, geometry: Latent) -> Tensor:
     rope = geometry.roped(net, rope)
     content = net.norm(content, block, "attn_kv_a_norm")
     if block.has("attn_k_b.weight"):
-        return _absorbed(net, block, q, content, rope, geometry)
+        return _absorbed(net, block, x, q, content, rope, geometry)
     return _unpacked(net, block, q, content, rope, geometry)
 
 
 def _absorbed(
-    net: Net, block: Block, q: Tensor, content: Tensor, rope: Tensor, geometry: Latent
+    net: Net, block: Block, x: Tensor, q: Tensor, content: Tensor, rope: Tensor, geometry: Latent
 ) -> Tensor:
     tokens, plain = q.ne[2], geometry.head_k - geometry.rope
     q_plain = ops.view(q, (plain, block.heads, tokens, 1), q.nb)
@@ -73,7 +73,20 @@ def _absorbed(
     k = ops.reshape(cache, block.cached_k, 1, cells, streams)
     v = ops.view(k, (geometry.rank, 1, cells, streams), k.nb)
     made = _through_values(net, query, k, v, weight_v, block)
-    return net.linear(made, block, "attn_output")
+    return net.linear(_gated(net, block, made, x, geometry), block, "attn_output")
+
+
+def _gated(net: Net, block: Block, made: Tensor, x: Tensor, geometry: Latent) -> Tensor:
+    """Attention's result times a gate for each element (Kimi K3) or head (Ling 3), if any."""
+    if not block.has("attn_gate.weight"):
+        return made
+    gate = net.linear(x, block, "attn_gate")
+    if gate.ne[0] == made.ne[0]:
+        return ops.over(made, ops.over(gate))
+    tokens = x.ne[1]
+    gate = ops.over(ops.reshape(gate, 1, block.heads, tokens))
+    apart = ops.over(ops.reshape(made, geometry.head_v, block.heads, tokens), gate)
+    return ops.cont(apart, *made.ne[:2])
 
 
 def _through_values(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from boxwright.plan.graph import (
+    banked,
     deepseek4,
     gemma3n,
     gemma4,
@@ -37,6 +38,9 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
         layers = gemma4.projected(net, blocks[0], x, layers)
     if style.compression is not None:
         return deepseek4.build(net, blocks, x, style.routing, style.compression)
+    if style.banks_every is not None:
+        parts = banked.Parts(style.routing, style.latent, style.recurrence, style.banks_every)
+        return banked.build(net, blocks, x, parts)
     x = _placed(net, blocks[0], style, x)
     last = len(blocks) - 1 if style.rows_chosen else None
     stack = style.inputs.stack

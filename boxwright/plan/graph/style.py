@@ -39,10 +39,12 @@ FLAT_NORMS = frozenset({"minimax-m2", "olmo2", "olmoe"})
 # the query's projection brings a gate for the output
 GATED_QUERY = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 GATE_FIRST = frozenset({"qwen35", "qwen35moe"})
+# a layer's first norm is computed before all else of it
+EXPAND_NORM = GATED_QUERY | {"kimi-linear"}
 NO_ROPE = frozenset(
     {
-        "bloom", "gpt2", "jais", "jamba", "kimi-linear", "mpt", "nemotron_h", "nemotron_h_moe",
-        "refact", "starcoder",
+        "bloom", "gpt2", "jais", "jamba", "kimi-k3", "kimi-linear", "mpt", "nemotron_h",
+        "nemotron_h_moe", "refact", "starcoder",
     }
 )  # fmt: skip
 # embeddings are normed
@@ -63,9 +65,9 @@ HIDDEN_KEPT = frozenset({"gpt-oss", "mimo2", "step35"})
 # the chosen experts' weights are normed only where the metadata say so (expert_weights_norm)
 NORMED_BY_METADATA = frozenset(
     {
-        "afmoe", "bailingmoe", "bailingmoe2", "cohere2moe", "deepseek2", "deepseek32", "deepseek4",
-        "deepseek2-ocr", "dots1", "exaone-moe", "glm-dsa", "glm4moe", "hy_v3", "k2-horizon",
-        "laguna", "minimax-m3", "nemotron_h_moe", "step35",
+        "afmoe", "bailingmoe", "bailingmoe2", "bailingmoe3", "cohere2moe", "deepseek2",
+        "deepseek2-ocr", "deepseek32", "deepseek4", "dots1", "exaone-moe", "glm-dsa", "glm4moe",
+        "hy_v3", "k2-horizon", "kimi-k3", "laguna", "minimax-m3", "nemotron_h_moe", "step35",
     }
 )  # fmt: skip
 NEVER_NORMED = frozenset(
@@ -127,6 +129,7 @@ class Style:
     no_rope_step: int = 0
     scaled_without_rope: bool = False
     position_parts: int = 1
+    banks_every: int | None = None
     routing: Routing = field(default_factory=Routing)
     recurrence: Recurrence | None = None
     latent: Latent | None = None
@@ -165,7 +168,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         flat_norms=architecture in FLAT_NORMS,
         gated_query=architecture in GATED_QUERY,
         gate_first=architecture in GATE_FIRST,
-        expand_norm=architecture in GATED_QUERY or architecture == "kimi-linear",
+        expand_norm=architecture in EXPAND_NORM,
         normed_values=architecture in ("gemma3n", "gemma4"),
         inputs=Inputs(
             mixed=architecture not in NOT_MIXED,
@@ -194,6 +197,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         no_rope_step=4 if architecture in ("llama4", "smollm3", "afmoe") else 0,
         scaled_without_rope=llama4,
         position_parts=positions.parts(architecture, metadata),
+        banks_every=metadata.at("attn_res.block_size") if architecture == "kimi-k3" else None,
         routing=_routing(architecture, metadata),
         recurrence=_recurrence(metadata),
         latent=_latent(architecture, metadata),
@@ -242,6 +246,7 @@ def _routing(architecture: str, metadata: Metadata) -> Routing:
         scaled=metadata.number("expert_weights_scale") not in (0, 1),
         softmax_last=architecture == "gpt-oss",
         scaled_first=architecture == "llama4",
+        situ=architecture == "kimi-k3",
     )
 
 
