@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boxwright.plan.graph import ops, plain
+from boxwright.plan.graph import blockwise, ops, plain
 from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.style import Style
@@ -36,6 +36,8 @@ def attention(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
         q = ops.over(q)
     if block.has("attn_gate.weight"):
         return _gated_heads(net, block, x, net.attention(block, q, k, v, project=False))
+    if k is not None and v is not None and style.blockwise and block.has("indexer.q_proj.weight"):
+        return blockwise.attention(net, block, x, (q, k, v), style.blockwise)
     if k is not None and v is not None and not style.cached:
         return plain.uncached(net, block, q, k, v)
     if k is not None and v is not None and not style.flash:

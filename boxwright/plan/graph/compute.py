@@ -8,7 +8,7 @@ from functools import lru_cache
 from boxwright.plan.context import CACHE_TYPES, ContextSize
 from boxwright.plan.graph.allocate import peak_bytes
 from boxwright.plan.graph.block import Batch, Block, Dims
-from boxwright.plan.graph.known import KNOWN
+from boxwright.plan.graph.known import GROWING, KNOWN
 from boxwright.plan.graph.model import build
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.prepare import Prepared, in_order, placed, prepared
@@ -65,6 +65,12 @@ def doubt(shape: ModelShape) -> str | None:
         return (
             f"The architecture {shape.architecture!r} is not known: its context is estimated"
             " from its header, compute buffers are those of a usual transformer with its tensors."
+        )
+    if shape.architecture in GROWING:
+        return (
+            "llama.cpp measures this model's compute buffers with an empty cache. They grow while"
+            " the context fills (a mask of all positions for each token of a batch): leave room, or"
+            " take a smaller ubatch."
         )
     return None
 

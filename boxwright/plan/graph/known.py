@@ -78,6 +78,7 @@ KNOWN = frozenset(
         "minicpm",
         "minicpm3",
         "minimax-m2",
+        "minimax-m3",
         "mistral3",
         "mistral4",
         "mpt",
@@ -123,3 +124,6 @@ KNOWN = frozenset(
         "xverse",
     }
 )
+
+# whose graph of a full context is larger than the one that is measured (minimax-m3.cpp: n_ps)
+GROWING = frozenset({"minimax-m3"})

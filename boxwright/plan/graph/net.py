@@ -39,6 +39,7 @@ class Net:
     position_parts: int = 1
     embedded: Tensor | None = None
     values: Tensor | None = None
+    wide_mask: Tensor | None = None
 
     def input(self, name: str, ne: Shape, kind: Kind = F32) -> Tensor:
         """An input that the host fills; made once, by name."""

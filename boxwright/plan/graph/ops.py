@@ -76,6 +76,11 @@ def scale_inside(target: Tensor) -> Tensor:
     return _into(target, (target,))
 
 
+def add_inside(target: Tensor, other: Tensor) -> Tensor:
+    """`ggml_add_inplace`."""
+    return _into(target, (target, other))
+
+
 def _into(target: Tensor, sources: tuple[Tensor, ...]) -> Tensor:
     root = target.view if target.view is not None else target
     return Tensor(target.ne, target.kind, SET, sources, target.nb, root)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from boxwright.plan.graph import positions
 from boxwright.plan.graph.block import Block
+from boxwright.plan.graph.blockwise import Blockwise
 from boxwright.plan.graph.compressed import Compression
 from boxwright.plan.graph.experts import Routing
 from boxwright.plan.graph.indexer import Indexer
@@ -134,6 +135,7 @@ class Style:
     recurrence: Recurrence | None = None
     latent: Latent | None = None
     compression: Compression | None = None
+    blockwise: Blockwise | None = None
 
     def ropes(self, layer: int, window: int | None) -> bool:
         """Whether this layer's attention is rotary."""
@@ -202,6 +204,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         recurrence=_recurrence(metadata),
         latent=_latent(architecture, metadata),
         compression=_compression(metadata) if architecture == "deepseek4" else None,
+        blockwise=_blockwise(metadata) if architecture == "minimax-m3" else None,
     )
 
 
@@ -294,4 +297,13 @@ def _compression(metadata: Metadata) -> Compression:
         indexer_heads=metadata.at("attention.indexer.head_count"),
         indexer_head=metadata.at("attention.indexer.key_length"),
         top_k=metadata.at("attention.indexer.top_k"),
+    )
+
+
+def _blockwise(metadata: Metadata) -> Blockwise:
+    return Blockwise(
+        heads=metadata.at("attention.indexer.head_count"),
+        head=metadata.at("attention.indexer.key_length"),
+        top_k=metadata.at("attention.indexer.top_k"),
+        block=metadata.at("attention.indexer.block_size"),
     )
