@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from boxwright.catalog import Catalog, ModelRow
 from boxwright.machine import Machine
+from boxwright.plan import alone, checks, sizes, speed
 from boxwright.plan import cards as card_rules
-from boxwright.plan import checks, sizes, speed
 from boxwright.plan.bandwidth import unmeasured
 from boxwright.plan.cards import UsedCard
 from boxwright.plan.estimate import estimated_shape
@@ -136,6 +136,7 @@ def suits(
     if isinstance(chosen, Refusal) or checks.vram_known(chosen) or checks.sizes(wanted):
         return False
     chosen = replace(chosen, used=tuple(_steady(card) for card in chosen.used))
+    chosen = alone.decide(steady, catalog, wanted, shape, chosen)
     if _hopeless(steady, catalog, wanted, shape, chosen.used):
         return False
     wanted, placed = sizes.decide(

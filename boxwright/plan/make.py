@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from boxwright.catalog import Catalog, Distribution
 from boxwright.machine import Machine
-from boxwright.plan import cards as card_rules
 from boxwright.plan import (
+    alone,
     checkpoints,
     checks,
     driver,
@@ -23,6 +23,7 @@ from boxwright.plan import (
     speed,
     tuning,
 )
+from boxwright.plan import cards as card_rules
 from boxwright.plan.cards import Cards
 from boxwright.plan.known import Known, ModelChoice
 from boxwright.plan.place import place
@@ -79,6 +80,8 @@ def make(machine: Machine, catalog: Catalog, wanted: Wanted, known: Known) -> Pl
     if isinstance(chosen, Refusal):
         draft.refuse(chosen)
         return draft.plan
+    if known.shape is not None:
+        chosen = alone.decide(machine, catalog, wanted, known.shape, chosen)
     draft.warn(*chosen.warnings)
     if not isinstance(distribution, Refusal):
         _system(draft, machine, distribution, catalog, wanted, chosen)
@@ -141,8 +144,11 @@ def _model(
         return wanted
     shape = known.shape
 
+    forced = wanted.server_placement != "auto"
+
     def placed_as(wanted: Wanted, exact: bool = True, of: ModelShape = shape) -> Placed | Refusal:
-        return place(machine, catalog, wanted, of, chosen, exact)
+        cards = alone.decide(machine, catalog, wanted, of, chosen) if forced else chosen
+        return place(machine, catalog, wanted, of, cards, exact)
 
     wanted, placed = sizes.decide(wanted, shape, placed_as)
     if isinstance(placed, Refusal):

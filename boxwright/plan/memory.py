@@ -42,7 +42,10 @@ def compute(
     context = _context_bytes(shape, layout, size)
     nothing = dict.fromkeys(range(HOST, layout.devices), 0)
     computed = compute_bytes(shape, layout, size, exact) if buffers else nothing
-    on_host = layout.has_host_experts(shape)
+    offloaded_mib = _op_offload_mib(shape, layout)
+    if layout.devices and not layout.gpu_layers:
+        # prompts are computed there, in the buffers that llama-fit-params counts for the host
+        offloaded_mib += _mib(computed[HOST])
     devices = tuple(
         DeviceMemory(
             pci=card.gpu.pci,
@@ -51,7 +54,7 @@ def compute(
             compute_mib=_mib(computed[number]),
             reserve=Reserve(
                 cuda_context_mib=CUDA_CONTEXT_MIB,
-                op_offload_mib=_op_offload_mib(shape, layout) if on_host and number == 0 else 0,
+                op_offload_mib=offloaded_mib if number == 0 else 0,
                 margin_mib=MARGIN_MIB,
             ),
             total_mib=card.vram_mib or 0,
@@ -84,11 +87,15 @@ def _context_bytes(shape: ModelShape, layout: Layout, size: ContextSize) -> dict
 
 
 def _op_offload_mib(shape: ModelShape, layout: Layout) -> int:
-    """Room for the largest expert tensor, which prefill copies to the first GPU (4.3)."""
+    """Room for the largest expert tensor in host RAM, which prefill copies to the first GPU (4.3);
+    0 where none is there."""
     largest = max(
-        layer.largest_expert_tensor_bytes
-        for number, layer in enumerate(shape.layers)
-        if layout.experts_device(number, shape.spread_layers) == HOST
+        (
+            layer.largest_expert_tensor_bytes
+            for number, layer in enumerate(shape.layers)
+            if layout.experts_device(number, shape.spread_layers) == HOST
+        ),
+        default=0,
     )
     return _mib(largest)
 

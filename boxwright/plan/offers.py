@@ -82,9 +82,9 @@ def _placed_freely(ask: _Ask) -> str | None:
 
 
 def _larger_ubatch(ask: _Ask) -> str | None:
-    """Where experts lie in host RAM they are copied once per physical batch: larger is faster."""
+    """Weights in host RAM are read, and with cards copied, once per physical batch."""
     before = ask.usual.speed
-    if before is None or leaves_ubatch(ask.wanted) or not _experts_on_host(ask.usual):
+    if before is None or leaves_ubatch(ask.wanted) or not _copies(ask.usual):
         return None
     for ubatch in UBATCHES:
         if ubatch <= ask.wanted.server_ubatch:
@@ -106,6 +106,8 @@ def _expert_cache(ask: _Ask) -> str | None:
     if ask.wanted.server_moe_cache_mib is not None or not _experts_on_host(made):
         return None
     assert made.memory is not None and made.placement is not None
+    if made.placement.gpu_layers != "all":
+        return None
     devices = sorted(made.memory.devices, key=lambda device: device.pci)  # as CUDA counts them
     layout = Layout(len(devices), all_layers(ask.shape), split=made.placement.tensor_split or ())
     free = [device.total_mib - device.need_mib for device in devices]
@@ -142,6 +144,12 @@ def _more_context(ask: _Ask) -> str | None:
 def _experts_on_host(made: Plan) -> bool:
     placed = made.placement
     return placed is not None and placed.host_expert_layers > 0
+
+
+def _copies(made: Plan) -> bool:
+    """Whether weights that prompts need lie in host RAM."""
+    placed = made.placement
+    return placed is not None and (placed.host_expert_layers > 0 or placed.gpu_layers != "all")
 
 
 def _kept(before: Speed, after: Speed) -> bool:

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from boxwright.catalog import Catalog
 from boxwright.machine import Machine
-from boxwright.plan import placement, speed
+from boxwright.plan import on_host, placement, speed
 from boxwright.plan.bandwidth import unmeasured
 from boxwright.plan.cards import Cards
 from boxwright.plan.context import CACHE_TYPES, size_of, state_bytes
 from boxwright.plan.layout import Layout
 from boxwright.plan.measure import Measure
 from boxwright.plan.placement import Placed
-from boxwright.plan.results import Refusal
+from boxwright.plan.results import Refusal, Speed
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
@@ -39,14 +39,21 @@ def place(
     )
     state, steady = state_bytes(shape, size), unmeasured(machine)
 
+    def expect(layout: Layout) -> Speed | None:
+        return speed.predict(steady, catalog, wanted, shape, layout, chosen.used)
+
     def rate(layout: Layout) -> float:
-        expected = speed.predict(steady, catalog, wanted, shape, layout, chosen.used)
+        expected = expect(layout)
         return expected.decode_tok_s[1] if expected else 0.0
 
-    found = placement.decide(shape, wanted, len(chosen.used), quick, state, rate)
+    def search(measure: Measure) -> Placed | Refusal:
+        best = placement.decide(shape, wanted, len(chosen.used), measure, state, rate)
+        if isinstance(best, Refusal):
+            return best
+        return on_host.instead(best, shape, wanted, measure, expect)
+
+    found = search(quick)
     if isinstance(found, Refusal) or not exact:
         return found
     placed = replace(found, memory=exactly(found.layout))
-    if placed.fits or not found.fits:
-        return placed
-    return placement.decide(shape, wanted, len(chosen.used), exactly, state, rate)
+    return placed if placed.fits or not found.fits else search(exactly)

@@ -39,6 +39,11 @@ class Placed:
     def doubt(self, shape: ModelShape, wanted: Wanted) -> str | None:
         """What a person would want to know of it: that the context leaves layers in host RAM."""
         on_cards = self.layout.gpu_layers
+        if self.layout.devices and not on_cards:
+            return (
+                "No layer lies on a card, since this host's memory decodes faster, or the cards are"
+                " too small; they compute prompts."
+            )
         if not (shape.experts and self.layout.devices and on_cards < all_layers(shape)):
             return None
         return (

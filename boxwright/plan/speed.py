@@ -69,13 +69,14 @@ def predict(
         )
         for depth in depths(wanted.server_context // wanted.server_parallel)
     }
+    reading = known if layout.gpu_layers else ()  # attention is computed where its cache lies
     watts = power_w(machine, constants, cards)
     return Speed(
         decode_tok_s=decode,
         prefill_tok_s=_rounded_all(prefill),
         bound_by=bound_by,
         ttft_s={
-            tokens: _rounded(first_token_s(constants, machine, known, shape, prefill[1], tokens))
+            tokens: _rounded(first_token_s(constants, machine, reading, shape, prefill[1], tokens))
             for tokens in PROMPTS
         },
         decode_at_depth_tok_s={

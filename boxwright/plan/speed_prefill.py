@@ -1,9 +1,9 @@
 """How fast a prompt is read, and when its first token comes.
 
-A physical batch of tokens is computed where the weights lie. Experts in host RAM are copied to the
-first GPU instead, once per batch of 32 tokens or more (reference/llama-cpp.md 4.3): with large
-models that is most of the time, and a larger batch the lever against it. Constants and their
-sources are in catalog/speed.yaml.
+A physical batch of tokens is computed where the weights lie. Those in host RAM are copied to the
+first GPU instead, once per batch of 32 tokens or more, also where no layer lies on it
+(reference/llama-cpp.md 4.3, llama.cpp pull 6083): with large models that is most of the time, and a
+larger batch the lever against it. Constants and their sources are in catalog/speed.yaml.
 """
 
 from __future__ import annotations
@@ -84,14 +84,19 @@ def _batch(constants: SpeedConstants, shape: ModelShape, layout: Layout, ubatch:
     expert_bytes = dict(operations)
     count, copied = shape.spread_layers, 0.0
     each = 2 * 8 / _bits(shape) * ubatch
+    offloads = layout.devices > 0 and ubatch >= OFFLOADED_FROM
     for number, layer in enumerate(shape.layers):
         device = layout.device_of(number, count)
-        operations[device] += (layer.dense_bytes + layer.shared_expert_bytes) * each
         experts = layout.experts_device(number, count)
+        dense = layer.dense_bytes + layer.shared_expert_bytes
         routed = layer.expert_bytes * _routed_share(shape, ubatch)
-        if experts == HOST and layout.gpu_layers and ubatch >= OFFLOADED_FROM:
+        if device == HOST and offloads:
+            copied += dense
+            device = 0
+        if experts == HOST and offloads:
             copied += routed
             experts = 0
+        operations[device] += dense * each
         expert_bytes[experts] += routed
         share = 1.0 if experts == HOST else _filled_share(constants, shape, ubatch)
         operations[experts] += active_experts(shape, layer) * each / share

@@ -11,9 +11,21 @@ from hypothesis import strategies as st
 
 from boxwright.machine import Machine
 from boxwright.shapes import ModelShape
-from tests.unit.plans import MIB, gpu, layers, machine, minimax_m2, planned, qwen35_122b, tiny
+from tests.shapes.read import shape_of
+from tests.unit.plans import (
+    MIB,
+    gpu,
+    layers,
+    machine,
+    minimax_m2,
+    planned,
+    qwen35_122b,
+    tiny,
+    value_of,
+)
 
 P40, RTX_3090, RTX_3060 = "10de:1b38", "10de:2204", "10de:2503"
+P5000, GTX_1050 = "10de:1bb0", "10de:1c82"
 IDS = st.sampled_from([RTX_3090, RTX_3060, "10de:2684", "10de:1e07", "10de:2b85"])
 EPYC: dict[str, Any] = {"model": "AMD EPYC 9354 32-Core Processor", "sockets": 1, "cores": 32,
                         "threads": 64}  # fmt: skip
@@ -45,6 +57,11 @@ def decode(made: Any) -> float:
     return float(made.speed.decode_tok_s[1])
 
 
+def prefill(made: Any) -> float:
+    assert made.refusal is None and made.speed is not None
+    return float(made.speed.prefill_tok_s[1])
+
+
 @pytest.mark.parametrize("on", [epyc(P40, 24576, 24576), epyc(RTX_3090, 24576), machine("xeon")])
 def test_auto_is_never_slower_than_the_article_s_layout(on: Machine) -> None:
     auto = planned(on, qwen35_122b())
@@ -54,7 +71,8 @@ def test_auto_is_never_slower_than_the_article_s_layout(on: Machine) -> None:
 
 def test_old_cards_beside_fast_memory_get_no_experts() -> None:
     made = planned(epyc(P40, 24576, 24576), qwen35_122b())
-    assert made.placement is not None and made.placement.cpu_moe
+    assert made.memory is not None
+    assert made.memory.host.model_mib >= 48 * 1296
 
 
 @settings(max_examples=20, deadline=None)
@@ -135,3 +153,106 @@ def test_one_more_card_is_never_a_worse_plan(
     before = made_with(*cards)
     if before.refusal is None:
         assert decode(made_with(*cards, more)) >= 0.9 * decode(before)
+
+
+REAL = ["qwen3.5-122b-a10b", "minimax-m2.7", "gpt-oss-120b", "gemma-3-27b", "deepseek-v4-flash"]
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("cards", [(P5000, 16384), (P40, 24576, 24576), (GTX_1050, 4096)])
+@pytest.mark.parametrize(
+    "wishes", [{}, {"server_ubatch": 2048}, {"server_context": 131072}], ids=str
+)
+def test_auto_is_never_worse_in_everything_than_the_host_alone(
+    name: str, cards: tuple[Any, ...], wishes: dict[str, Any]
+) -> None:
+    on, shape = epyc(*cards), shape_of(name)
+    auto, alone = (
+        planned(on, shape, **{**wishes, "server_placement": where}).speed
+        for where in ("auto", "cpu")
+    )
+    assert auto is not None and alone is not None
+
+    def figures(speed: Any) -> list[float]:
+        depths = speed.decode_at_depth_tok_s.values()
+        return [speed.decode_tok_s[1], *depths, *(1 / s for s in speed.ttft_s.values())]
+
+    gained = [b / a for a, b in zip(figures(auto), figures(alone), strict=True)]
+    assert min(gained) <= 1.05, "alone it is clearly better at every figure"
+
+
+@pytest.mark.parametrize("cards", [(P5000, 16384, 16384), (P40, 24576)])
+def test_cards_that_are_slower_than_the_host_are_left_alone(cards: tuple[Any, ...]) -> None:
+    """Qwen3.5-122B has 12 layers of full attention: a chat's context does not slow it much."""
+    on, shape = epyc(*cards), shape_of("qwen3.5-122b-a10b")
+    made = planned(on, shape)
+    assert made.driver is None and made.memory is not None and made.memory.devices == ()
+    assert any("left alone: this host decodes faster" in note for note in made.warnings)
+    assert made.speed == planned(on, shape, server_placement="cpu").speed
+    forced = planned(on, shape, server_placement="cpu-moe")
+    assert forced.driver is not None and decode(forced) < 0.7 * decode(made)
+
+
+def test_slow_cards_that_read_prompts_faster_do_so_without_any_layer() -> None:
+    """With a large batch copying the weights takes less time than the processor's arithmetic."""
+    on, shape = epyc(P5000, 16384, 16384), shape_of("qwen3.5-122b-a10b")
+    made = planned(on, shape, server_ubatch=2048)
+    alone = planned(on, shape, server_ubatch=2048, server_placement="cpu")
+    assert value_of(made, "--n-gpu-layers") == "0" and made.driver is not None
+    assert decode(made) == decode(alone) and prefill(made) > 1.5 * prefill(alone)
+    assert any("No layer lies on a card" in note for note in made.warnings)
+    assert made.memory is not None and made.memory.host.context_mib > 0
+    # prompts are computed on the first card: their buffers are reserved there, and experts' room
+    first, second = made.memory.devices
+    assert first.reserve.op_offload_mib > 432 and second.reserve.op_offload_mib == 0
+    assert (first.model_mib, first.context_mib, first.compute_mib) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "wishes"),
+    [
+        # all 62 layers attend to all tokens: with 4096 in the context cards are faster already
+        ("minimax-m2.7", {}),
+        # a long context is where the processor's attention falls back
+        ("qwen3.5-122b-a10b", {"server_context": 131072}),
+        # 27 GB that both cards hold wholly read a long prompt in a fraction of the time
+        ("gemma-3-27b", {}),
+    ],
+)
+def test_a_fast_start_is_not_bought_with_long_contexts(name: str, wishes: dict[str, Any]) -> None:
+    on, shape = epyc(P40, 24576, 24576), shape_of(name)
+    made = planned(on, shape, **wishes)
+    alone = planned(on, shape, **{**wishes, "server_placement": "cpu"})
+    assert value_of(made, "--n-gpu-layers") == "all"
+    assert decode(made) < decode(alone)
+
+
+def test_fast_cards_keep_their_layers() -> None:
+    made = planned(epyc(RTX_3090, 24576), qwen35_122b())
+    assert value_of(made, "--n-gpu-layers") == "all"
+    assert not any("layer lies" in note or "left alone" in note for note in made.warnings)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    ram_mib=st.integers(70000, 300000),
+    vram_mib=st.lists(st.integers(2048, 30000), min_size=1, max_size=2),
+    context=st.sampled_from([4096, 32768, 262144]),
+    id=st.sampled_from([P5000, RTX_3090]),
+)
+def test_a_card_more_never_makes_a_host_refused(
+    ram_mib: int, vram_mib: list[int], context: int, id: str
+) -> None:
+    memory = {"total_mib": ram_mib}
+    without = planned(box(id, memory=memory), minimax_m2(), server_context=context)
+    made = planned(box(id, *vram_mib, memory=memory), minimax_m2(), server_context=context)
+    assert without.refusal is not None or made.refusal is None
+
+
+def test_a_card_too_small_for_anything_is_left_alone_unless_it_is_asked_for() -> None:
+    on = box(RTX_3090, 1024)
+    made = planned(on, qwen35_122b())
+    assert made.refusal is None and made.driver is None
+    assert any("too small" in note for note in made.warnings)
+    asked = planned(on, qwen35_122b(), server_placement="cpu-moe")
+    assert asked.refusal is not None and "set server_placement to auto" in asked.refusal.cure

@@ -1,0 +1,101 @@
+"""Whether `server_placement: auto` leaves the cards alone, because the host alone does better.
+
+That is so where no layer would lie on them (`on_host` has the rule) and the processor reads prompts
+faster than weights are copied to them, or where they are too small even for that. A driver and a
+reboot that make answers slower serve nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from boxwright.catalog import Catalog
+from boxwright.machine import Machine
+from boxwright.plan import checks, speed
+from boxwright.plan.bandwidth import unmeasured
+from boxwright.plan.cards import Cards, UsedCard
+from boxwright.plan.on_host import preferable
+from boxwright.plan.place import place
+from boxwright.plan.placement import CLEARLY_FASTER, Placed
+from boxwright.plan.results import Speed
+from boxwright.plan.sizes import DEFAULT_UBATCH, LEAST_CONTEXT
+from boxwright.plan.speed_decode import host_speed
+from boxwright.plan.wanted import Wanted
+from boxwright.shapes import ModelShape
+
+MIB = 1024**2
+LEAST_MIB = 2048  # what a card is to hold beside weights before its size is a question at all
+
+
+def decide(
+    machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape, chosen: Cards
+) -> Cards:
+    """The cards as they were chosen, or none of them and a sentence that says why."""
+    if wanted.server_placement != "auto" or wanted.server_n_cpu_moe is not None:
+        return chosen
+    if not chosen.used or checks.vram_known(chosen) or checks.sizes(wanted):
+        return chosen
+    steady = unmeasured(machine)
+    if not _worth_asking(steady, catalog, shape, chosen.used):
+        return chosen
+    sized = replace(
+        wanted,
+        server_context=wanted.server_context or LEAST_CONTEXT * wanted.server_parallel,
+        server_ubatch=wanted.server_ubatch or DEFAULT_UBATCH,
+    )
+    # a context that is left to the plan may become as large as the model was trained with
+    largest = max(shape.context_train * wanted.server_parallel, sized.server_context)
+    reason = _reason(steady, catalog, sized, shape, chosen, wanted.server_context or largest)
+    if reason is None:
+        return chosen
+    said = f"{len(chosen.driven)} NVIDIA cards are left alone: {reason}."
+    return Cards(warnings=(*chosen.warnings, said))
+
+
+def _worth_asking(
+    machine: Machine, catalog: Catalog, shape: ModelShape, cards: tuple[UsedCard, ...]
+) -> bool:
+    """Whether a card is hardly faster than the host's memory, or all are small: few ever are."""
+    experts = sum(layer.expert_bytes for layer in shape.layers)
+    kept_mib = (shape.file_bytes - experts) / MIB
+    if sum((card.vram_mib or 0) - LEAST_MIB for card in cards) < kept_mib:
+        return True
+    host_gb_s = host_speed(machine, catalog.speed).gb_s
+    return any(_gb_s(card, catalog) < 2 * host_gb_s for card in cards)
+
+
+def _gb_s(card: UsedCard, catalog: Catalog) -> float:
+    known, row = card.kind.card, catalog.speed.gpus.get(card.kind.generation)
+    if known is None or known.bandwidth_gb_s is None or row is None:
+        return float("inf")
+    return known.bandwidth_gb_s * row.share
+
+
+def _reason(
+    machine: Machine,
+    catalog: Catalog,
+    wanted: Wanted,
+    shape: ModelShape,
+    chosen: Cards,
+    context: int,
+) -> str | None:
+    """Why the host alone is to be preferred; None if it is not. `context` is what is to be fast."""
+    placed = place(machine, catalog, wanted, shape, chosen)
+    alone = place(machine, catalog, wanted, shape, Cards())
+    if not (isinstance(placed, Placed) and isinstance(alone, Placed) and alone.fits):
+        return None
+    if not placed.fits:
+        return "they are too small for any of this model"
+    filled = replace(wanted, server_context=context)
+    with_them = speed.predict(machine, catalog, filled, shape, placed.layout, chosen.used)
+    without = speed.predict(machine, catalog, filled, shape, alone.layout, ())
+    better = preferable if placed.layout.gpu_layers else _reads_faster
+    if not better(with_them, without, filled):
+        return None
+    return "this host decodes faster without them, which makes up for what they are faster at"
+
+
+def _reads_faster(before: Speed | None, after: Speed | None, wanted: Wanted) -> bool:
+    if before is None or after is None:
+        return False
+    return after.prefill_tok_s[1] > CLEARLY_FASTER * before.prefill_tok_s[1]
