@@ -21,8 +21,9 @@ def picture_of(name: str, machine: Machine, plan: Plan) -> RenderableType:
     groups: list[list[RenderableType]] = [_refusal(plan), _rows(_outcome(machine, plan))]
     if plan.memory:
         groups.append([bars(plan.memory, _names(machine))])
-    groups += [_rows(_way(plan)), [Text(f"Note: {one}", "yellow") for one in plan.warnings]]
-    groups.append(_offers(plan))
+    groups += [_rows(_way(plan)), _listed("Warnings and notes:", plan.warnings, "yellow")]
+    offered = "What it could do as well, each alone, by setting:"
+    groups.append(_listed(offered, plan.offers, "green"))
     parts: list[RenderableType] = []
     for group in filter(None, groups):
         parts += [Text(), *group] if parts else group
@@ -38,11 +39,10 @@ def _refusal(plan: Plan) -> list[RenderableType]:
     ]
 
 
-def _offers(plan: Plan) -> list[RenderableType]:
-    if not plan.offers:
+def _listed(title: str, sentences: Sequence[str], style: str) -> list[RenderableType]:
+    if not sentences:
         return []
-    offers = [Padding(Text(offer, style="green"), (0, 0, 0, 2)) for offer in plan.offers]
-    return [Text("What it could do as well, each alone, by setting:"), *offers]
+    return [Text(title), *(Padding(Text(one, style), (0, 0, 0, 2)) for one in sentences)]
 
 
 def _rows(rows: list[tuple[str, str]]) -> list[RenderableType]:

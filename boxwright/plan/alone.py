@@ -14,7 +14,7 @@ from boxwright.machine import Machine
 from boxwright.plan import checks, speed
 from boxwright.plan.bandwidth import unmeasured
 from boxwright.plan.cards import Cards, UsedCard
-from boxwright.plan.on_host import preferable
+from boxwright.plan.on_host import is_free, preferable
 from boxwright.plan.place import place
 from boxwright.plan.placement import CLEARLY_FASTER, Placed
 from boxwright.plan.results import Speed
@@ -31,7 +31,7 @@ def decide(
     machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape, chosen: Cards
 ) -> Cards:
     """The cards as they were chosen, or none of them and a sentence that says why."""
-    if wanted.server_placement != "auto" or wanted.server_n_cpu_moe is not None:
+    if not is_free(wanted) or wanted.gpu_count is not None:
         return chosen
     if not chosen.used or checks.vram_known(chosen) or checks.sizes(wanted):
         return chosen

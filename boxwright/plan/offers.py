@@ -153,7 +153,11 @@ def _copies(made: Plan) -> bool:
 
 
 def _kept(before: Speed, after: Speed) -> bool:
-    return after.decode_tok_s[1] >= KEPT * before.decode_tok_s[1]
+    """Whether decode stays about as fast, also with a context of the depths that both tell of."""
+    was, becomes = before.decode_at_depth_tok_s, after.decode_at_depth_tok_s
+    pairs = [(was[depth], becomes[depth]) for depth in was.keys() & becomes.keys()]
+    pairs.append((before.decode_tok_s[1], after.decode_tok_s[1]))
+    return all(new >= KEPT * old for old, new in pairs)
 
 
 def _as_fast(before: Plan, after: Plan) -> bool:

@@ -30,8 +30,7 @@ def instead(
     best: Placed, shape: ModelShape, wanted: Wanted, measure: Measure, expect: Expect
 ) -> Placed:
     """No layer on the cards, where that is to be preferred to `best` and has room."""
-    free = wanted.server_placement == "auto" and wanted.server_n_cpu_moe is None
-    if not (free and best.fits and best.layout.devices):
+    if not (is_free(wanted) and best.fits and best.layout.devices):
         return best
     every = first_layers(len(shape.layers)) if shape.experts else frozenset[int]()
     layout = Layout(best.layout.devices, 0, every)
@@ -39,6 +38,12 @@ def instead(
         return best
     other = Placed(experts.words(layout, 0, shape), layout, measure(layout))
     return other if other.fits else best
+
+
+def is_free(wanted: Wanted) -> bool:
+    """Whether no wish says what lies on the cards."""
+    forced = wanted.server_n_cpu_moe, wanted.server_tensor_split
+    return wanted.server_placement == "auto" and forced == (None, None)
 
 
 def preferable(before: Speed | None, after: Speed | None, wanted: Wanted) -> bool:

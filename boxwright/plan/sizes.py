@@ -41,6 +41,8 @@ def decide(wanted: Wanted, shape: ModelShape, place: Place) -> tuple[Wanted, Pla
     if isinstance(placed, Refusal) or not placed.fits or not leaves_ubatch(wanted):
         return sized, placed
     for ubatch in UBATCHES:
+        if ubatch > wanted.server_batch != Wanted.server_batch:
+            continue
         larger = replace(sized, server_ubatch=ubatch)
         found = place(larger)
         if isinstance(found, Refusal) or not found.fits:

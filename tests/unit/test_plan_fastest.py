@@ -193,6 +193,13 @@ def test_cards_that_are_slower_than_the_host_are_left_alone(cards: tuple[Any, ..
     assert forced.driver is not None and decode(forced) < 0.7 * decode(made)
 
 
+@pytest.mark.parametrize("wishes", [{"gpu_count": 2}, {"server_tensor_split": (1.0, 1.0)}])
+def test_cards_that_are_asked_for_are_used(wishes: dict[str, Any]) -> None:
+    made = planned(epyc(P5000, 16384, 16384), shape_of("qwen3.5-122b-a10b"), **wishes)
+    assert made.refusal is None and made.driver is not None and made.memory is not None
+    assert len(made.memory.devices) == 2
+
+
 def test_slow_cards_that_read_prompts_faster_do_so_without_any_layer() -> None:
     """With a large batch copying the weights takes less time than the processor's arithmetic."""
     on, shape = epyc(P5000, 16384, 16384), shape_of("qwen3.5-122b-a10b")

@@ -58,6 +58,17 @@ def test_prefill_takes_the_largest_batch_that_fits_at_all() -> None:
     assert value_of(asked, "--ubatch-size") == "1024"
 
 
+def test_a_logical_batch_that_was_set_bounds_the_physical_one() -> None:
+    sentence = refused(planned("ryzen", server_batch=1024, server_ubatch=2048))
+    assert "lower server_ubatch to 1024" in sentence
+    assert "lower server_ubatch to 256" in refused(planned("ryzen", server_batch=256))
+    free = planned("pro6000", tiny(), server_batch=1024, server_ubatch=0)
+    assert value_of(free, "--batch-size") == value_of(free, "--ubatch-size") == "1024"
+    # the default gives way: llama-server would cut a larger physical batch down to it
+    larger = planned("pro6000", tiny(), server_ubatch=4096)
+    assert value_of(larger, "--batch-size") == "4096"
+
+
 @pytest.mark.parametrize(
     ("name", "profile", "load_mode", "policy", "drops"),
     [
