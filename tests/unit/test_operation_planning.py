@@ -78,3 +78,10 @@ def test_what_bench_measured_counts_before_a_deploys_one_completion() -> None:
     assert measured.speed is not None and predicted.speed is not None
     assert measured.speed.decode_tok_s == (9.0, 9.1, 9.4)
     assert measured.speed.prefill_tok_s == predicted.speed.prefill_tok_s
+
+
+def test_offers_are_only_looked_for_where_a_plan_is_shown() -> None:
+    with ctx_host.use(box(machine("ryzen"))):
+        assert plan_for_host().offers == ()
+        offers = plan_for_host(with_offers=True).offers
+    assert [offer.split(" = ")[0] for offer in offers] == ["server_context"]
