@@ -41,7 +41,7 @@ from boxwright.operation.planning import (
 from boxwright.operation.reboot import is_this_machine, reboot_into_new_boot
 from boxwright.operation.releases import stamped_as_planned
 from boxwright.operation.rpmfusion import rpmfusion_releases
-from boxwright.operation.space import BUILDS, Need, disk_of, no_room, release_needs
+from boxwright.operation.space import BUILDS, PACKED, Need, disk_of, no_room, release_needs
 from boxwright.operation.step import Commands, RefusalCommand, attempt, noop, operation, refuse
 from boxwright.operation.transfer import (
     Download,
@@ -57,6 +57,7 @@ from boxwright.plan import args_digest
 
 __all__ = [
     "BUILDS",
+    "PACKED",
     "SILENT",
     "UNREACHABLE_CURE",
     "ApiKey",

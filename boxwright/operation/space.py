@@ -14,6 +14,7 @@ from boxwright.operation.planning import release_assets
 from boxwright.plan.results import Refusal, RuntimePlan, SourceBuild
 
 BUILDS = "/var/cache/boxwright/build"  # one directory per release that is compiled
+PACKED = "/var/cache/boxwright/packs"  # what was compiled elsewhere, or for others, on its way
 UNPACKED_PER_PACKED = 4  # upstream's CUDA asset: 0.2 GB packed, 0.7 GB unpacked
 MIB = 1024 * 1024
 
@@ -93,9 +94,9 @@ def _build_needs(runtime: RuntimePlan, source: SourceBuild, directory: str) -> t
     """A build that has begun has its room already; where a pack of it is here nothing is built."""
     if host.get_fact(Directory, path=f"{BUILDS}/{runtime.release}/source"):
         return ()
-    sizes = {directory: source.release_mib}
-    if kept_pack(source) is not None:
-        sizes[directory] += source.release_mib  # packed and unpacked
+    sizes, pack = {directory: source.release_mib}, kept_pack(source)
+    if pack is not None:
+        sizes[PACKED] = -(-pack.size_bytes // MIB)
     else:
         sizes[BUILDS] = source.room_mib
         toolkit = source.toolkit

@@ -131,8 +131,9 @@ def _started(
     runtime: RuntimePlan, source: SourceBuild, script: str
 ) -> Generator[PyinfraCommand, None, None]:
     directory = directory_of(runtime)
-    yield write_whole(f"{directory}/build.sh", script)
+    # first: beside the new script the old one's status would pass for its own
     yield StringCommand("rm -f --", QuoteString(f"{directory}/status"))
+    yield write_whole(f"{directory}/build.sh", script)
     host.log(f"{runtime.release}: compiling with {source.jobs} jobs; {directory}/log tells more")
     # a server that runs meanwhile keeps its processor time, and the compiler goes when RAM is short
     yield StringCommand(

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from pyinfra.api import QuoteString, StringCommand
 
-from boxwright.operation import BUILDS, Lines
+from boxwright.operation import BUILDS, PACKED, Lines
 
-PACKED = "/var/cache/boxwright/packs"  # what is being carried
 UNPACKING = "/opt/cuda-[0-9]*.[0-9]*.part"  # toolkits of tarballs that were cut short
 DOWNLOADS = "/var/cache/boxwright/downloads"  # a toolkit's tarballs
 

@@ -10,6 +10,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from boxwright.operation import (
+    PACKED,
     Ask,
     Collect,
     Pack,
@@ -22,7 +23,6 @@ from boxwright.operation import (
 )
 from boxwright.plan.results import Refusal, RuntimePlan, SourceBuild
 from roles.runtime.install import finished, new_stage, stage_of, unpacked
-from roles.runtime.leftovers import PACKED
 
 PACKING_TIMEOUT_S = 3600
 SENDINGS = 2  # what did not arrive whole is sent once more

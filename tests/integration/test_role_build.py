@@ -212,6 +212,19 @@ def test_a_build_that_ended_well_before_is_only_installed(make: Callable[..., Ro
     assert has_compiled(other)
 
 
+def test_a_run_that_dies_before_it_begins_a_build_leaves_no_status_of_another_one(
+    make: Callable[..., RoleHost],
+) -> None:
+    """Its script would be there already, and an older build's success would pass for its own."""
+    host = make("one")
+    host.facts |= {source.Tree: "0c1e570", Sha256File: "0" * 64}
+    host.answers["boxwright-watch"] = ("ended 0 [9/9]",)  # a build with other options
+    host.fails_next = lambda text: f"cat > {BUILD}/build.sh.part" in text
+    together(host)
+    assert host.sent[-2] == f"rm -f -- {BUILD}/status"
+    assert "build.sh.part" in host.sent[-1] and not has_release(host)
+
+
 def test_a_unit_that_a_reboot_ended_is_started_once_more_and_then_no_more(
     make: Callable[..., RoleHost],
 ) -> None:

@@ -74,15 +74,28 @@ def test_a_build_that_has_begun_has_its_room_already(tmp_path: Path) -> None:
     assert host.run(operations.has_room) == []
 
 
+# Debian 12's release takes 1536 MiB, the pack of it here 600 MiB and a byte
+@pytest.mark.parametrize(
+    ("free_mib", "refused"),
+    [
+        ({"/": 2137, "/srv": 800000}, None),
+        ({"/": 2136, "/srv": 800000}, "needs 2137 MiB free on /"),
+        ({"/": 1536, "/var": 601, "/srv": 800000}, None),
+        ({"/": 1536, "/var": 600, "/srv": 800000}, "needs 601 MiB free on /var"),
+    ],
+)
 def test_a_pack_needs_little_and_nothing_of_the_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_mib: dict[str, int], refused: str | None
 ) -> None:
-    host = on(tmp_path, free_mib={"/": 3072, "/srv": 800000})
+    host = on(tmp_path, free_mib=free_mib)
+    pack = supply.Pack(tmp_path, "0" * 64, 600 * 1024 * 1024 + 1)
     monkeypatch.setattr(supply, "source_tree", lambda *_: Failure("no network", "none"))
-    monkeypatch.setattr(supply, "find_pack", lambda *_: supply.Pack(tmp_path, "0" * 64, 1))
+    monkeypatch.setattr(supply, "find_pack", lambda *_: pack)
     host.facts[Reach] = ReachAnswer(False, "no network")
-    assert host.run(operations.has_room) == []
     assert host.run(endpoints.endpoints_answer) == []
+    host.run(operations.has_room)
+    assert (host.refusal is None) is (refused is None), host.refusal
+    assert refused is None or refused in str(host.refusal)
 
 
 def test_a_source_that_is_not_there_is_told_before_anything_is_changed(
