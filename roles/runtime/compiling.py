@@ -10,6 +10,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host, state
 
 from boxwright.operation import (
+    Ask,
     Commands,
     kept_pack,
     machine_of_host,
@@ -139,6 +140,8 @@ def _nobody_could(release: str, pack: str, active: frozenset[str]) -> Refusal:
 
 def _made(planned: Planned, source: SourceBuild) -> Commands:
     """Compile and install; the host is refused where that cannot be done."""
+    # pyinfra, when it only looks for changes, stops here: then nobody has begun anything
+    yield Ask(":")
     _round.begins(host.name, source.pack)
     failed = yield from _steps(planned, source)
     if failed is not None:

@@ -9,9 +9,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyinfra.context import ctx_host, ctx_state
 from pyinfra.facts.files import Directory, File, Sha256File
 from pyinfra.facts.server import Command
 
@@ -337,6 +339,24 @@ def test_what_two_hosts_cannot_compile_no_other_tries_and_all_are_told_why(
         for host in hosts:
             host.run(operation)
     assert all(has_release(host) for host in hosts)
+
+
+def test_what_pyinfra_only_looked_at_counts_as_no_attempt(make: Callable[..., RoleHost]) -> None:
+    """Before it sends anything it asks each body for its first command, to see what would change;
+    hosts that fail later, for other reasons, have not failed to compile."""
+    hosts = lab(make, 4)
+    for operation in ROUND:
+        for host in hosts:
+            active = [SimpleNamespace(name=one.name) for one in hosts]
+            with ctx_state.use(SimpleNamespace(active_hosts=active)), ctx_host.use(host):
+                body = operation._inner()
+                next(body, None)
+                body.close()
+    assert compiling._round.begun == {}
+    for host in hosts[2:]:  # the first two are gone, their driver did not load
+        host.others = tuple(one.name for one in hosts[2:] if one is not host)
+    together(*hosts[2:])
+    assert all(has_release(host) and host.refusal is None for host in hosts[2:])
 
 
 def test_a_host_that_a_plain_command_ended_counts_as_one_that_failed(
