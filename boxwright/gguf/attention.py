@@ -108,6 +108,7 @@ def _indexer_elements(parameters: Hyperparameters, layer: int, v: int) -> tuple[
     """What an indexer caches per token beside the layer's own K and V."""
     k = parameters.number("attention.indexer.key_length")
     if parameters.architecture in rules.INDEXED:
+        k *= rules.INDEXER_ROWS.get(parameters.architecture, 1)
         return (k if parameters.at("attention.indexer.types", layer, 1) else 0), 0
     if parameters.architecture in rules.INDEXED_WITH_V:
         dense = layer < parameters.number("leading_dense_block_count")

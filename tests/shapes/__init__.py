@@ -14,6 +14,7 @@ from tests.shapes import (
     newer,
     newest,
     older,
+    pooled,
     qwen,
     routed,
     rwkv,
@@ -47,4 +48,5 @@ EVERY: dict[str, Callable[[], Model]] = {
     **older.MODELS,
     **newest.MODELS,
     **delta.MODELS,
+    **pooled.MODELS,
 }

@@ -40,6 +40,30 @@ def after(x: Tensor, streams: Tensor, mixed: Mixed) -> Tensor:
     return ops.made(streams.ne, x, streams, mixed.post, mixed.combination)
 
 
+def after_apart(x: Tensor, streams: Tensor, mixed: Mixed) -> Tensor:
+    """The same in single steps, where a device boundary keeps it from being fused.
+
+    llama.cpp fuses an operation only if each layer's lies on the layer's device; the last one of
+    the layers in host RAM is drawn to the GPU that follows (`resolve_fused_ops`).
+    """
+    hidden, count, tokens = streams.ne[0], streams.ne[1], streams.ne[2]
+    step = streams.nb[2]
+    made: Tensor | None = None
+    for _ in range(count):
+        cur = ops.over(x, ops.view(mixed.post, shape(1, tokens), mixed.post.nb))
+        for _ in range(count):
+            stream = ops.view(
+                streams, shape(hidden, tokens), (4, step, step * tokens, step * tokens)
+            )
+            share = mixed.combination
+            share = ops.view(share, shape(1, tokens), (4, share.nb[2], share.nb[3], share.nb[3]))
+            cur = ops.over(cur, ops.over(stream, share))
+        cur = ops.reshape(cur, hidden, 1, tokens)
+        made = cur if made is None else ops.concat(made, cur, 1)
+    assert made is not None
+    return made
+
+
 def head(net: Net, streams: Tensor) -> Tensor:
     """The streams mixed into what the output reads; not fused."""
     count, tokens = streams.ne[1], streams.ne[2]

@@ -42,6 +42,7 @@ KNOWN = frozenset(
         "glm-dsa",
         "glm4",
         "glm4moe",
+        "glm5-next",
         "gpt-oss",
         "gpt2",
         "gptneox",

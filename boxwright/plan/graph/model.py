@@ -14,6 +14,7 @@ from boxwright.plan.graph import (
     latent,
     mamba,
     ops,
+    pooled,
     recurrent,
     rwkv,
 )
@@ -38,6 +39,9 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
         layers = gemma4.projected(net, blocks[0], x, layers)
     if style.compression is not None:
         return deepseek4.build(net, blocks, x, style.routing, style.compression)
+    if style.pools is not None:
+        pools = pooled.Parts(style.routing, style.latent, style.recurrence, style.pools)
+        return pooled.build(net, blocks, x, pools)
     if style.banks_every is not None:
         parts = banked.Parts(style.routing, style.latent, style.recurrence, style.banks_every)
         return banked.build(net, blocks, x, parts)

@@ -17,6 +17,7 @@ from boxwright.plan.graph.indexer import Indexer
 from boxwright.plan.graph.inputs import Inputs, stack_of
 from boxwright.plan.graph.latent import Latent
 from boxwright.plan.graph.metadata import Metadata
+from boxwright.plan.graph.pooled import Pools
 from boxwright.plan.graph.recurrent import Recurrence
 
 # norms that subtract the mean (LLM_NORM) take memory of their own
@@ -44,8 +45,8 @@ GATE_FIRST = frozenset({"qwen35", "qwen35moe"})
 EXPAND_NORM = GATED_QUERY | {"kimi-linear"}
 NO_ROPE = frozenset(
     {
-        "bloom", "gpt2", "jais", "jamba", "kimi-k3", "kimi-linear", "mpt", "nemotron_h",
-        "nemotron_h_moe", "refact", "starcoder",
+        "bloom", "glm5-next", "gpt2", "jais", "jamba", "kimi-k3", "kimi-linear", "mpt",
+        "nemotron_h", "nemotron_h_moe", "refact", "starcoder",
     }
 )  # fmt: skip
 # embeddings are normed
@@ -68,7 +69,8 @@ NORMED_BY_METADATA = frozenset(
     {
         "afmoe", "bailingmoe", "bailingmoe2", "bailingmoe3", "cohere2moe", "deepseek2",
         "deepseek2-ocr", "deepseek32", "deepseek4", "dots1", "exaone-moe", "glm-dsa", "glm4moe",
-        "hy_v3", "k2-horizon", "kimi-k3", "laguna", "minimax-m3", "nemotron_h_moe", "step35",
+        "glm5-next", "hy_v3", "k2-horizon", "kimi-k3", "laguna", "minimax-m3", "nemotron_h_moe",
+        "step35",
     }
 )  # fmt: skip
 NEVER_NORMED = frozenset(
@@ -131,6 +133,7 @@ class Style:
     scaled_without_rope: bool = False
     position_parts: int = 1
     banks_every: int | None = None
+    pools: Pools | None = None
     routing: Routing = field(default_factory=Routing)
     recurrence: Recurrence | None = None
     latent: Latent | None = None
@@ -200,6 +203,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         scaled_without_rope=llama4,
         position_parts=positions.parts(architecture, metadata),
         banks_every=metadata.at("attn_res.block_size") if architecture == "kimi-k3" else None,
+        pools=_pools(metadata) if architecture == "glm5-next" else None,
         routing=_routing(architecture, metadata),
         recurrence=_recurrence(metadata),
         latent=_latent(architecture, metadata),
@@ -287,6 +291,16 @@ def _latent(architecture: str, metadata: Metadata) -> Latent | None:
         head_v=metadata.at("attention.value_length_mla") or metadata.at("attention.value_length"),
         indexer=indexer if heads else None,
         turns=architecture not in NO_ROPE,
+    )
+
+
+def _pools(metadata: Metadata) -> Pools:
+    return Pools(
+        heads=metadata.at("attention.indexer.head_count"),
+        head=metadata.at("attention.indexer.key_length"),
+        top_k=metadata.at("attention.indexer.top_k"),
+        size=metadata.at("attention.indexer.kpool", default=1) or 1,
+        tail=bool(metadata.number("attention.indexer.kpool_select_tail", 1)),
     )
 
 

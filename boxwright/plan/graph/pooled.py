@@ -1,0 +1,206 @@
+"""GLM-5-Next as a graph: hyper-connections around delta attention and attention to pools of rows.
+
+An indexer keeps a key for every few tokens together, picks pools by their scores, and attention
+sees the rows of those. Source: src/models/glm5-next.cpp and llama-memory-hybrid-idx.cpp, b11549; the mask as b11669
+prints its graph (GGML_SCHED_DEBUG), with the fused lightning indexer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from boxwright.plan.graph import hyper, kimi, ops
+from boxwright.plan.graph.block import Block, MissingTensor
+from boxwright.plan.graph.experts import Routing, mixture
+from boxwright.plan.graph.latent import Latent, through_values
+from boxwright.plan.graph.net import Net
+from boxwright.plan.graph.recurrent import Recurrence
+from boxwright.plan.graph.tensors import APART, F16, F32, I32, I64, Graph, Tensor, shape
+
+PAD = 64
+
+
+@dataclass(frozen=True)
+class Pools:
+    """The indexer: heads, their size, how many rows it picks, and how many make a pool; with the
+    `tail`, rows that fill no pool yet are seen as well."""
+
+    heads: int
+    head: int
+    top_k: int
+    size: int
+    tail: bool
+
+    def whole(self, net: Net) -> int:
+        """Pools that a full cache holds."""
+        return max(net.batch.cells // self.size * net.batch.streams, 1)
+
+    def padded(self, net: Net) -> int:
+        """The same with one unused, padded (`kpool_pad`)."""
+        return max(PAD, -(-(self.whole(net) + 1) // PAD) * PAD)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the layers are made of; `crosses`: some lie in host RAM, others on GPUs."""
+
+    routing: Routing
+    latent: Latent | None
+    recurrence: Recurrence | None
+    pools: Pools
+    crosses: bool = False
+
+
+def build(net: Net, blocks: Sequence[Block], x: Tensor, parts: Parts) -> Graph:
+    """The graph of one batch, from its embeddings on."""
+    streams = blocks[0].dims.by_name["hc_attn_fn.weight"][0] // x.ne[0]
+    tokens, outputs = net.batch.tokens, net.batch.outputs
+    x = ops.made((x.ne[0], streams, tokens, 1), ops.reshape(x, x.ne[0], 1, tokens))
+    parts = replace(parts, crosses=len({block.device == net.host for block in blocks}) > 1)
+    for index, block in enumerate(blocks):
+        net.layer = index
+        x = _layer(net, block, x, parts)
+    flat = ops.reshape(x, x.ne[0] * streams, tokens)
+    flat = ops.rows(flat, net.input("outputs", shape(outputs), I32))
+    step = 4 * x.ne[0] * streams
+    looks = [
+        ops.view(flat, shape(x.ne[0], outputs), (4, step, step * outputs, step * outputs))
+        for _ in range(streams)
+    ]
+    total = looks[0]
+    for one in looks[1:]:
+        total = ops.over(total, one)
+    net.graph.expand(net.linear(net.norm(ops.over(total), None, "output_norm"), None, "output"))
+    return net.graph
+
+
+def _layer(net: Net, block: Block, x: Tensor, parts: Parts) -> Tensor:
+    mixed = hyper.before(net, block, x, "attn")
+    cur = net.norm(mixed.x, block, "attn_norm")
+    net.graph.expand(cur)
+    if parts.latent is None or parts.recurrence is None:
+        raise MissingTensor("attn_kv_a_mqa")
+    if block.has("attn_kv_a_mqa.weight"):
+        cur = attention(net, block, cur, parts.latent, parts.pools)
+    else:
+        cur = kimi.delta_attention(net, block, cur, parts.recurrence)
+    after = hyper.after_apart if parts.crosses else hyper.after
+    x = after(cur, x, mixed)
+    mixed = hyper.before(net, block, x, "ffn")
+    cur = net.norm(mixed.x, block, "ffn_norm")
+    if block.has("ffn_gate_inp.weight"):
+        made = mixture(net, block, cur, parts.routing)
+        cur = ops.over(made, net.feed_forward(cur, block, "_shexp"))
+    else:
+        cur = net.feed_forward(cur, block)
+    return after(cur, x, mixed)
+
+
+def attention(net: Net, block: Block, x: Tensor, geometry: Latent, pools: Pools) -> Tensor:
+    """One layer's attention; one without an indexer sees what the last one with it saw."""
+    tokens, rank = x.ne[1], geometry.rank
+    low = net.norm(net.linear(x, block, "attn_q_a"), block, "attn_q_a_norm")
+    q = ops.reshape(net.linear(low, block, "attn_q_b"), geometry.head_k, block.heads, tokens)
+    content = net.norm(net.linear(x, block, "attn_kv_a_mqa"), block, "attn_kv_a_norm")
+    content = ops.reshape(content, rank, 1, tokens)
+    weight = net.needed(block, "attn_k_b.weight")
+    query = ops.permute(ops.multiply(weight, ops.permute(q, 0, 2, 1, 3)), 0, 2, 1, 3)
+    if block.has("indexer.proj.weight"):
+        net.picked = _picked(net, block, x, low, pools)
+    if net.picked is None:
+        raise MissingTensor("indexer.proj")
+    for one in (query, content):
+        net.graph.expand(one)
+    cells, streams = net.batch.cells, net.batch.streams
+    cache = net.cache(block, rank, cells, net.batch.cache)
+    net.store(block, cache, content, "k")
+    k = ops.reshape(cache, rank, 1, cells, streams)
+    mask = _masked(net, block, net.picked)
+    made = through_values(net, query, k, k, net.needed(block, "attn_v_b.weight"), mask)
+    return net.linear(made, block, "attn_output")
+
+
+def _picked(net: Net, block: Block, x: Tensor, low: Tensor, pools: Pools) -> Tensor:
+    """The rows that each token may see."""
+    tokens, size = x.ne[1], pools.head
+    query = ops.reshape(net.linear(low, block, "indexer.attn_q_b"), size, pools.heads, tokens)
+    cache = net.cache(block, 3 * size, net.batch.cells, net.batch.cache)
+    _kept(net, block, x, cache, pools)
+    count = pools.padded(net)
+    table = _pooled_rows(cache, size)
+    keys = ops.rows(table, net.input("pool cells", shape(count), I32))
+    weights = ops.over(net.linear(x, block, "indexer.proj"))
+    mask = net.input("pool mask", shape(count, tokens), F16)
+    score = ops.made(shape(count, tokens), query, ops.reshape(keys, size, 1, count), weights, mask)
+    rows = _best(net, score, pools)
+    net.graph.expand(rows)
+    return rows
+
+
+def _kept(net: Net, block: Block, x: Tensor, cache: Tensor, pools: Pools) -> None:
+    """Keys of the batch's tokens, and those of the pools that they fill, put into the cache."""
+    tokens, size = x.ne[1], pools.head
+    new, members = pools.whole(net), pools.size
+    key = net.norm(net.linear(x, block, "indexer.attn_k"), block, "indexer.k_norm", centred=True)
+    gate = net.linear(x, block, "indexer_compressor_gate")
+    nothing = ops.over(Tensor(shape(size, tokens), F32))
+    packed = ops.concat(ops.concat(key, gate, 0), nothing, 0)
+    ids = net.input("ids indexer", shape(tokens), I64)
+    target = ops.reshape(cache, cache.ne[0], cache.ne[1] * cache.ne[2])
+    net.graph.expand(ops.set_rows(target, packed, ids))
+    source = ops.part(cache, 2 * size, cache.ne[1] * cache.ne[2])
+    rows = ops.rows(source, net.input("pool members", shape(members * new), I32))
+    step = 8 * size
+    nb = (4, step, step * members, step * members * new)
+    keys, gates = (ops.view(rows, shape(size, members, new), nb) for _ in range(2))
+    logits = ops.over(gates, net.needed(block, "indexer_compressor_ape.weight"))
+    logits = ops.cont(ops.permute(logits, 1, 0, 2, 3))
+    shares = ops.over(ops.reshape(logits, members, size * new))
+    turned = ops.cont(ops.permute(keys, 1, 0, 2, 3))
+    made = ops.row_sums(ops.over(ops.reshape(shares, members, size, new), turned))
+    where = net.input("pool writes", shape(new), I64)
+    net.graph.expand(ops.set_rows(_pooled_rows(cache, size), ops.reshape(made, size, new), where))
+
+
+def _pooled_rows(cache: Tensor, size: int) -> Tensor:
+    count = cache.ne[1] * cache.ne[2]
+    return ops.view(cache, shape(size, count), (cache.nb[0], cache.nb[1], cache.nb[1] * count, 0))
+
+
+def _best(net: Net, score: Tensor, pools: Pools) -> Tensor:
+    """The rows of the best pools, in the order of their scores."""
+    count, tokens = score.ne[0], score.ne[1]
+    best = min(count, pools.top_k // pools.size)
+    top = ops.made(shape(best, tokens), score, kind=I32)
+    scores = ops.rows(ops.reshape(score, 1, count, tokens), top)
+    order = ops.made(shape(best, tokens), ops.reshape(scores, best, tokens), kind=I32)
+    top = ops.rows(ops.reshape(ops.cast(top, F32), 1, best, tokens), order)
+    top = ops.cast(ops.cont(ops.reshape(top, best, tokens)), I32)
+    table = net.input("pool rows", shape(pools.size, count), I32)
+    rows = ops.rows(table, ops.reshape(top, best * tokens))
+    rows = ops.reshape(rows, pools.size * best, tokens)
+    if not pools.tail:
+        return rows
+    return ops.concat(rows, net.input("tail rows", shape(pools.size - 1, tokens), I32), 0)
+
+
+def _masked(net: Net, block: Block, rows: Tensor) -> Tensor:
+    """The mask of those rows only; dead ones are written past its end."""
+    mask, tokens = net.mask(block), rows.ne[1]
+    cells, count = mask.ne[0], rows.ne[0]
+    hidden, shown = (
+        ops.reshape(
+            ops.made(shape(width, tokens), ops.over(Tensor(shape(width), F16)), kind=F16),
+            1, width, tokens,
+        )
+        for width in (cells + count, count)
+    )  # fmt: skip
+    live = net.input("live rows", shape(count, 1, 1, tokens))
+    live = ops.over(ops.reshape(live, count, tokens))
+    numbers = Tensor(shape(count), F32, APART)
+    places = ops.over(ops.over(ops.over(ops.cast(rows, F32), numbers), live), numbers)
+    places = ops.reshape(ops.cast(places, I32), count, tokens, 1)
+    seen = ops.set_rows(hidden, shown, places)
+    step, each = 2 * (cells + count), mask.ne[1]
+    return ops.over(ops.view(seen, mask.ne, (2, step, step * each, step * each)), mask)
