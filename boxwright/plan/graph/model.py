@@ -59,6 +59,7 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
         x = horizon.norm(net, x, None, "output_norm")
     else:
         x = net.norm(x, None, style.output_norm, style.centred)
+    x = ops.apart(x) if style.output_scaled else x
     head = net.weight(None, "output.weight") or net.needed(None, "token_embd.weight")
     head.home = net.host if style.output_on_host else head.home
     logits = ops.multiply(head, x)

@@ -14,8 +14,7 @@ from boxwright.plan.graph.tensors import F16, F32, I64, Tensor, row_bytes, shape
 
 def uncached(net: Net, block: Block, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Every token of the batch sees every other, and nothing is kept."""
-    for one in (q, k, v):
-        net.graph.expand(one)
+    net.graph.expand(q)
     mask = net.input("mask", shape(net.batch.tokens, net.batch.tokens), F16)
     return net.linear(net.attended(q, k, v, mask), block, "attn_output")
 

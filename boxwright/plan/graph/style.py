@@ -92,7 +92,8 @@ class Style:
 
     `form` names a layer of its own (forms.py), `head` is the width of RWKV's heads. Without `flash`
     attention keeps its scores, without `cached` nothing else. `feeds_normed` gives the feed-forward
-    part what attention read where that has no norm of its own (StableLM 2 12B).
+    part what attention read where that has no norm of its own (StableLM 2 12B), `output_scaled`
+    scales what the output reads, beside the norm that is kept (t_embd).
     """
 
     centred: bool = False
@@ -117,6 +118,7 @@ class Style:
     clamped: bool = False
     feeds_normed: bool = False
     rows_chosen: bool = True
+    output_scaled: bool = False
     output_on_host: bool = False
     before_first: bool = False
     inside_first: bool = False
@@ -189,6 +191,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         clamped=metadata.number("attention.clamp_kqv") > 0,
         feeds_normed=architecture == "stablelm",
         rows_chosen=architecture != "cogvlm",
+        output_scaled=architecture == "minicpm3",
         output_on_host=architecture == "bitnet",
         before_first=architecture in BEFORE_FIRST,
         inside_first=architecture in INSIDE_FIRST,
@@ -196,7 +199,8 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         output_norm="token_embd_norm" if architecture.startswith("lfm2") else "output_norm",
         query_scaled=architecture in QUERY_SCALED,
         rope=_rope(architecture, metadata),
-        rope_in_windows_only=architecture in ROPE_IN_WINDOWS_ONLY,
+        rope_in_windows_only=architecture in ROPE_IN_WINDOWS_ONLY
+        or (architecture == "smallthinker" and metadata.at("attention.sliding_window") > 0),
         roped_first=_roped_first(architecture, metadata),
         rope_pattern=metadata.flags("attention.rope_pattern"),
         no_rope_step=4 if architecture in ("llama4", "smollm3", "afmoe") else 0,
