@@ -18,7 +18,7 @@ from boxwright import catalog
 
 # The bounds of the issue are for points that nobody has seen: median 0.10, worst 0.25.
 PACKAGED = (0.05, 0.20)
-LEFT_OUT = (0.06, 0.22)
+LEFT_OUT = (0.06, 0.24)
 ITS_SOURCE_LEFT_OUT = (0.08, 0.35)
 
 
@@ -86,7 +86,7 @@ def test_decode_at_depth_is_as_published() -> None:
     assert max(one.tokens for one in found) >= 32768
     for one in found:
         assert one.tok_s < one.point.tok_s
-        assert one.expected_tok_s(constants) == pytest.approx(one.tok_s, rel=0.1), one
+        assert one.expected_tok_s(constants) == pytest.approx(one.tok_s, rel=0.12), one
 
 
 def test_prompts_are_read_as_published() -> None:
