@@ -1,8 +1,8 @@
 """GLM-5-Next as a graph: hyper-connections around delta attention and attention to pools of rows.
 
 An indexer keeps a key for every few tokens together, picks pools by their scores, and attention
-sees the rows of those. Source: src/models/glm5-next.cpp and llama-memory-hybrid-idx.cpp, b11549; the mask as b11669
-prints its graph (GGML_SCHED_DEBUG), with the fused lightning indexer.
+sees the rows of those. Source: src/models/glm5-next.cpp and llama-memory-hybrid-idx.cpp, b11549,
+with the fused lightning indexer; the mask is that of b11669's graph (GGML_SCHED_DEBUG=2).
 """
 
 from __future__ import annotations
