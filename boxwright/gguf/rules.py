@@ -91,7 +91,7 @@ SHARED_KV_ARCHITECTURES = frozenset({"gemma4"})
 
 # An indexer's own keys are cached beside K, one head of `attention.indexer.key_length` (DSA caches,
 # src/llama-kv-cache-dsa.cpp) in the layers that `attention.indexer.types` names, by default all.
-INDEXED = frozenset({"deepseek32", "glm-dsa", "glm5-next"})
+INDEXED = frozenset({"deepseek32", "glm-dsa", "glm5-next", "hy_v4"})
 # … with a gate and the key of the pool beside each (src/llama-memory-hybrid-idx.cpp)
 INDEXER_ROWS = {"glm5-next": 3}
 # … and here a head of V too, past the leading dense layers (src/llama-kv-cache-msa.cpp).

@@ -1,10 +1,10 @@
-"""Models whose attention sees pools of rows that an indexer picks: GLM-5.3-Flash."""
+"""Models with residual streams whose attention sees what an indexer picks: GLM-5.3, Hunyuan 4."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.shapes.delta import HEAD, delta
+from tests.shapes.delta import HEAD, delta, latent
 from tests.shapes.parts import Model, Sizes, model
 from tests.unit.gguf_files import F32, Q8_0, Tensor
 
@@ -81,4 +81,52 @@ def glm53_flash() -> Model:
     )  # fmt: skip
 
 
-MODELS: dict[str, Callable[[], Model]] = {"glm-5.3-flash": glm53_flash}
+def hunyuan4() -> Model:
+    """Hunyuan 4, of a size of its kind: sinks, a gate, every fourth layer's indexer."""
+    hidden, heads, value = 4096, 64, 128
+    s = Sizes(40, hidden, heads, 1, RANK + 64, 120832, 262144)
+    indexed = [int(number % 4 == 0) for number in range(40)]
+
+    def layer(number: int) -> Iterator[Tensor]:
+        yield from s.norms("attn_norm", "ffn_norm")
+        yield "attn_sinks.weight", (heads,), F32
+        for part in ("attn", "ffn"):
+            yield f"hc_{part}_fn.weight", (4 * hidden, 8), F32
+            yield f"hc_{part}_base.weight", (8,), F32
+            yield f"hc_{part}_scale.weight", (2,), F32
+        yield from latent(s, QUERY, heads * value)
+        yield "attn_output.weight", (heads * value, hidden), Q8_0
+        if indexed[number]:
+            yield "indexer.k_norm.weight", (INDEX,), F32
+            yield "indexer.k_norm.bias", (INDEX,), F32
+            yield "indexer.proj.weight", (hidden, 32), Q8_0
+            yield "indexer.attn_k.weight", (hidden, INDEX), Q8_0
+            yield "indexer.attn_q_b.weight", (QUERY, 32 * INDEX), Q8_0
+        if number == 0:
+            yield from s.feed_forward(13312)
+        else:
+            yield from s.experts(192, 1536, bias="choice")
+            yield from s.feed_forward(1536, "_shexp")
+
+    made = model(
+        "hunyuan-4", "hy_v4", s, layer, expert_count=192, expert_used_count=8,
+        expert_feed_forward_length=1536, expert_shared_count=1, leading_dense_block_count=1,
+        expert_weights_scale=2.5, expert_weights_norm=True, expert_gating_func=2,
+        feed_forward_length=13312, attention__kv_lora_rank=RANK, attention__q_lora_rank=QUERY,
+        attention__value_length=RANK, attention__key_length_mla=192,
+        attention__value_length_mla=value, rope__dimension_count=64,
+        attention__indexer__head_count=32, attention__indexer__key_length=INDEX,
+        attention__indexer__top_k=2048, attention__indexer__types=indexed,
+        hyper_connection__count=4, hyper_connection__epsilon=1e-6,
+        hyper_connection__magnitude=2.0,
+    )  # fmt: skip
+    made.tensors.append(("output_hc_fn.weight", (4 * hidden, 4), F32))
+    made.tensors.append(("output_hc_base.weight", (4,), F32))
+    made.tensors.append(("output_hc_scale.weight", (1,), F32))
+    return made
+
+
+MODELS: dict[str, Callable[[], Model]] = {
+    "glm-5.3-flash": glm53_flash,
+    "hunyuan-4": hunyuan4,
+}

@@ -16,24 +16,27 @@ from boxwright.plan.graph.tensors import F16, F32, I32, I64, Kind, Tensor, shape
 
 @dataclass(frozen=True)
 class Indexer:
-    """Heads and size of the indexer, and how many rows it picks."""
+    """Heads and size of the indexer, how many rows it picks, and whether its rows are rotated by
+    a Hadamard matrix."""
 
     heads: int
     head: int
     top_k: int
+    turned: bool = True
 
 
 def picked(net: Net, block: Block, x: Tensor, low: Tensor, indexer: Indexer) -> Tensor:
     """The rows that each token may see; `low` is the query before it is spread over heads."""
     batch, size = net.batch, indexer.head
-    turn = net.input("rotation indexer", shape(size, size))
+    turn = net.input("rotation indexer", shape(size, size)) if indexer.turned else None
     query = ops.reshape(
         net.linear(low, block, "indexer.attn_q_b"), size, indexer.heads, batch.tokens
     )
-    query = ops.multiply(turn, ops.rope(query, net.positions()))
+    query = ops.rope(query, net.positions())
     key = net.norm(net.linear(x, block, "indexer.attn_k"), block, "indexer.k_norm", centred=True)
     key = ops.rope(ops.reshape(key, size, 1, batch.tokens), net.positions())
-    key = ops.multiply(turn, key)
+    if turn is not None:
+        query, key = ops.multiply(turn, query), ops.multiply(turn, key)
     cache = net.cache(block, size, batch.cells, batch.cache)
     ids = net.input("ids indexer", shape(batch.tokens), I64)
     flat = ops.view(key, shape(size, batch.tokens), (4, key.nb[2], 0, 0))

@@ -56,6 +56,7 @@ KNOWN = frozenset(
         "hunyuan-moe",
         "hunyuan_vl",
         "hy_v3",
+        "hy_v4",
         "internlm2",
         "jais",
         "jais2",
@@ -125,6 +126,3 @@ KNOWN = frozenset(
         "xverse",
     }
 )
-
-# whose graph of a full context is larger than the one that is measured (minimax-m3.cpp: n_ps)
-GROWING = frozenset({"minimax-m3"})

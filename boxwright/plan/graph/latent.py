@@ -74,7 +74,8 @@ def _absorbed(
     v = ops.view(k, (geometry.rank, 1, cells, streams), k.nb)
     mask = net.mask(block)
     seen = mask if net.picked is None else unmasked(mask, net.picked)
-    made = through_values(net, query, k, v, weight_v, seen)
+    sinks = net.weight(block, "attn_sinks.weight")
+    made = through_values(net, query, k, v, weight_v, seen, sinks)
     return net.linear(_gated(net, block, made, x, geometry), block, "attn_output")
 
 
@@ -92,14 +93,15 @@ def _gated(net: Net, block: Block, made: Tensor, x: Tensor, geometry: Latent) ->
 
 
 def through_values(
-    net: Net, q: Tensor, k: Tensor, v: Tensor, weight: Tensor, mask: Tensor
-) -> Tensor:
+    net: Net, q: Tensor, k: Tensor, v: Tensor, weight: Tensor, mask: Tensor,
+    sinks: Tensor | None = None,
+) -> Tensor:  # fmt: skip
     """Attention with its results unpacked (`build_attn_mha`); heads side by side in each row."""
     streams = k.ne[3]
     each = q.ne[2] // streams
     q = ops.view(q, (*q.ne[:2], each, streams), (*q.nb[:3], q.nb[2] * each))
     q, k, v = (ops.permute(one, 0, 2, 1, 3) for one in (q, k, v))
-    made = ops.attend(q, k, v, mask)
+    made = ops.attend(q, k, v, mask, sinks)
     made = ops.multiply(weight, ops.permute(made, 0, 2, 1, 3))
     made = ops.cont(ops.permute(made, 0, 2, 1, 3))
     made = ops.reshape(made, made.ne[0] * made.ne[1], made.ne[2] * made.ne[3])

@@ -10,6 +10,7 @@ from boxwright.plan.graph import (
     gemma3n,
     gemma4,
     horizon,
+    hunyuan4,
     kimi,
     latent,
     mamba,
@@ -39,6 +40,8 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
         layers = gemma4.projected(net, blocks[0], x, layers)
     if style.compression is not None:
         return deepseek4.build(net, blocks, x, style.routing, style.compression)
+    if style.streams_apart and style.latent is not None:
+        return hunyuan4.build(net, blocks, x, style.routing, style.latent)
     if style.pools is not None:
         pools = pooled.Parts(style.routing, style.latent, style.recurrence, style.pools)
         return pooled.build(net, blocks, x, pools)

@@ -69,8 +69,8 @@ NORMED_BY_METADATA = frozenset(
     {
         "afmoe", "bailingmoe", "bailingmoe2", "bailingmoe3", "cohere2moe", "deepseek2",
         "deepseek2-ocr", "deepseek32", "deepseek4", "dots1", "exaone-moe", "glm-dsa", "glm4moe",
-        "glm5-next", "hy_v3", "k2-horizon", "kimi-k3", "laguna", "minimax-m3", "nemotron_h_moe",
-        "step35",
+        "glm5-next", "hy_v3", "hy_v4", "k2-horizon", "kimi-k3", "laguna", "minimax-m3",
+        "nemotron_h_moe", "step35",
     }
 )  # fmt: skip
 NEVER_NORMED = frozenset(
@@ -136,6 +136,7 @@ class Style:
     position_parts: int = 1
     banks_every: int | None = None
     pools: Pools | None = None
+    streams_apart: bool = False
     routing: Routing = field(default_factory=Routing)
     recurrence: Recurrence | None = None
     latent: Latent | None = None
@@ -207,6 +208,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         scaled_without_rope=llama4,
         position_parts=positions.parts(architecture, metadata),
         banks_every=metadata.at("attn_res.block_size") if architecture == "kimi-k3" else None,
+        streams_apart=architecture == "hy_v4",
         pools=_pools(metadata) if architecture == "glm5-next" else None,
         routing=_routing(architecture, metadata),
         recurrence=_recurrence(metadata),
@@ -287,6 +289,7 @@ def _latent(architecture: str, metadata: Metadata) -> Latent | None:
         heads,
         metadata.at("attention.indexer.key_length"),
         metadata.at("attention.indexer.top_k"),
+        turned=architecture != "hy_v4",
     )
     return Latent(
         rank=rank,
