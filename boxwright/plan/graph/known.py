@@ -126,3 +126,6 @@ KNOWN = frozenset(
         "xverse",
     }
 )
+
+# whose graph of a full context is larger than the one that is measured (minimax-m3.cpp: n_ps)
+GROWING = frozenset({"minimax-m3"})
