@@ -53,7 +53,7 @@ UNCOUNTED = frozenset(
 
 def contradiction(extra_args: Sequence[str]) -> Refusal | None:
     """A refusal where `server_extra_args` decide what an option decides: memory would be wrong."""
-    for flag in _flags(extra_args):
+    for flag in named(extra_args):
         if flag in OPTION_OF:
             return Refusal(
                 f"server_extra_args holds {flag}, which the plan decides itself",
@@ -66,10 +66,11 @@ def uncounted(extra_args: Sequence[str]) -> tuple[str, ...]:
     """A sentence for each argument that takes memory of which the plan knows nothing."""
     return tuple(
         f"server_extra_args holds {flag}: the plan does not count the memory it needs."
-        for flag in _flags(extra_args)
+        for flag in named(extra_args)
         if flag in UNCOUNTED
     )
 
 
-def _flags(args: Sequence[str]) -> list[str]:
+def named(args: Sequence[str]) -> list[str]:
+    """The flags among arguments, without values."""
     return [word.split("=")[0] for word in args if word.startswith("-")]

@@ -25,6 +25,7 @@ from boxwright.plan.wanted import Wanted
 API_KEY_FILE = "/etc/boxwright/api-key"
 # Compiled PTX is kept between starts: without it every start takes minutes (llama-cpp.md 2.2).
 CUDA_CACHE = {"CUDA_CACHE_PATH": "/var/cache/llama-server/nv", "CUDA_CACHE_MAXSIZE": "4294967296"}
+MOE_CACHE = "--moe-cache-mib"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 FLAG = re.compile(r"^--?[A-Za-z]")
 # llama-server's modes, and what builds before `--load-mode` called them (llama-cpp.md 3.1)
@@ -80,7 +81,7 @@ def decide(
     if lacking:
         return Refusal(
             f"build {decided.runtime.build} of llama-server does not take {', '.join(lacking)}",
-            "take it out of server_extra_args, or choose another runtime_build",
+            _without(lacking, wanted),
         )
     return ServerPlan(
         args,
@@ -154,7 +155,7 @@ def _placement(decided: Decided) -> tuple[str, ...]:
     if placed.override_tensor is not None:
         args += ["--override-tensor", placed.override_tensor]
     if placed.moe_cache_mib is not None:
-        args += ["--moe-cache-mib", str(placed.moe_cache_mib)]
+        args += [MOE_CACHE, str(placed.moe_cache_mib)]
     args += ["--split-mode", "layer"]
     if placed.tensor_split is not None:
         args += ["--tensor-split", ",".join(f"{share:g}" for share in placed.tensor_split)]
@@ -188,6 +189,18 @@ def _environment(wanted: Wanted, cards: Cards) -> dict[str, str]:
             numbers = [str(n) for n, card in enumerate(cards.visible) if card.gpu.pci in chosen]
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(numbers)
     return {**environment, **wanted.server_environment}
+
+
+def _without(lacking: Sequence[str], wanted: Wanted) -> str:
+    """What makes do without flags that a build lacks; those that every plan gives need another."""
+    added = [flag for flag in lacking if flag in own_flags.named(wanted.server_extra_args)]
+    others = set(lacking) - set(added)
+    cures = [f"take {', '.join(added)} out of server_extra_args"] if added else []
+    if others == {MOE_CACHE}:
+        cures.append("leave server_moe_cache_mib unset")
+    elif others:
+        return "choose another runtime_build"
+    return f"{' and '.join(cures)}, or choose another runtime_build"
 
 
 def _lacking(

@@ -155,6 +155,12 @@ def test_one_more_card_is_never_a_worse_plan(
         assert decode(made_with(*cards, more)) >= 0.9 * decode(before)
 
 
+def figures(speed: Any) -> list[float]:
+    """Decode with an empty context and at each depth, and prompts per second; more is better."""
+    depths = speed.decode_at_depth_tok_s.values()
+    return [speed.decode_tok_s[1], *depths, *(1 / seconds for seconds in speed.ttft_s.values())]
+
+
 REAL = ["qwen3.5-122b-a10b", "minimax-m2.7", "gpt-oss-120b", "gemma-3-27b", "deepseek-v4-flash"]
 
 
@@ -172,13 +178,26 @@ def test_auto_is_never_worse_in_everything_than_the_host_alone(
         for where in ("auto", "cpu")
     )
     assert auto is not None and alone is not None
-
-    def figures(speed: Any) -> list[float]:
-        depths = speed.decode_at_depth_tok_s.values()
-        return [speed.decode_tok_s[1], *depths, *(1 / s for s in speed.ttft_s.values())]
-
     gained = [b / a for a, b in zip(figures(auto), figures(alone), strict=True)]
     assert min(gained) <= 1.05, "alone it is clearly better at every figure"
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    name=st.sampled_from(REAL),
+    id=st.sampled_from([P5000, P40, GTX_1050]),
+    vram_mib=st.integers(3000, 40000),
+    more=st.integers(0, 40000),
+    twice=st.booleans(),
+)
+def test_more_memory_beside_fast_ram_is_never_worse_in_everything(
+    name: str, id: str, vram_mib: int, more: int, twice: bool
+) -> None:
+    shape = shape_of(name)
+    small = planned(epyc(id, vram_mib), shape).speed
+    large = planned(epyc(id, *[vram_mib + more] * (1 + twice)), shape).speed
+    assert small is not None and large is not None
+    assert min(b / a for a, b in zip(figures(large), figures(small), strict=True)) <= 1.05
 
 
 @pytest.mark.parametrize("cards", [(P5000, 16384, 16384), (P40, 24576)])

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.unit.plans import machine, minimax_m2, planned, qwen35_122b, refused, tiny, value_of
+from tests.unit.plans import (
+    flags,
+    machine,
+    minimax_m2,
+    planned,
+    qwen35_122b,
+    refused,
+    tiny,
+    value_of,
+)
 
 
 def need_mib(made: Any) -> list[int]:
@@ -114,8 +123,34 @@ def test_the_expert_cache_is_counted_and_only_taken_where_experts_are_in_host_ra
         "xeon", qwen35_122b(), server_placement="cpu-moe", server_moe_cache_mib=4800,
         runtime_build="b11434",
     )  # fmt: skip
-    assert "--moe-cache-mib" in refused(old)
+    assert "leave server_moe_cache_mib unset" in refused(old)
     assert "server_moe_cache_mib" in refused(planned("xeon", server_moe_cache_mib=0))
+
+
+@pytest.mark.parametrize(
+    ("wishes", "cure"),
+    [
+        ({"server_moe_cache_mib": 4800}, "leave server_moe_cache_mib unset"),
+        ({"server_extra_args": ("--foo", "1")}, "take --foo out of server_extra_args"),
+        (
+            {"server_extra_args": ("--foo",), "server_moe_cache_mib": 4800},
+            "take --foo out of server_extra_args and leave server_moe_cache_mib unset",
+        ),
+    ],
+)
+def test_flags_that_a_build_lacks_are_cured_where_they_come_from(
+    wishes: dict[str, Any], cure: str
+) -> None:
+    wishes = {**wishes, "server_placement": "cpu-moe"}
+    usual = planned("xeon", qwen35_122b())
+    assert usual.runtime is not None
+    known = {"flags_by_release": {usual.runtime.release: flags("b10434")}}
+    made = planned("xeon", qwen35_122b(), known, **wishes)
+    assert made.refusal is not None
+    assert made.refusal.cure == f"{cure}, or choose another runtime_build"
+    known = {"flags_by_release": {usual.runtime.release: frozenset({"--model"})}}
+    bare = planned("xeon", qwen35_122b(), known, **wishes)
+    assert bare.refusal is not None and bare.refusal.cure == "choose another runtime_build"
 
 
 @pytest.mark.parametrize(
