@@ -173,12 +173,15 @@ def _crossing_us(constants: SpeedConstants, host: HostSpeed) -> float:
 def _layer_us(
     constants: SpeedConstants, row: GpuRow, shape: ModelShape, layer: LayerShape
 ) -> float:
-    """By the kind of attention; only plain attention keeps both K and V for every token."""
-    if layer.recurrent_bytes:
+    """By the kind of attention; only plain attention keeps both K and V for every token.
+
+    Compressed caches keep K alone, in a window, and a state of what is being compressed.
+    """
+    if layer.kv_elements_k and not layer.kv_elements_v and layer.sliding_window is not None:
+        return row.compressed_us
+    if layer.recurrent_bytes or not layer.kv_elements_v:
         return row.recurrent_us
-    if layer.kv_elements_v:
-        return row.attention_us * _kernels(constants, shape.architecture)
-    return row.recurrent_us if layer.sliding_window is None else row.compressed_us
+    return row.attention_us * _kernels(constants, shape.architecture)
 
 
 def _kernels(constants: SpeedConstants, architecture: str) -> float:

@@ -15,6 +15,7 @@ from boxwright.plan.known import Measured
 from boxwright.plan.results import Speed
 from boxwright.plan.speed_decode import host_speed
 from boxwright.shapes import ModelShape
+from tests.shapes.read import shape_of
 from tests.unit.plans import (
     deepseek_v4_flash,
     gpu,
@@ -82,11 +83,15 @@ def usual_q4_k_m(down_q6_k: int) -> ModelShape:
         ("ryzen", usual_q4_k_m(0), (22.8, 22.8)),
         ("ryzen", deepseek_v4_flash(), (11, 12)),
         ("ryzen", estimated("deepseek-v4-flash", "MXFP4"), (11, 12)),
+        ("xeon", shape_of("qwen3.5-122b-a10b"), (10, 10)),
+        ("ryzen", shape_of("qwen3.5-122b-a10b"), (22.8, 22.8)),
+        ("ryzen", shape_of("deepseek-v4-flash"), (11, 12)),
     ],
     ids=[
         "qwen-xeon", "estimated-xeon", "mixed-xeon", "richer-xeon", "plain-xeon",
         "qwen-ryzen", "estimated-ryzen", "mixed-ryzen", "richer-ryzen", "plain-ryzen",
         "deepseek-ryzen", "estimated-deepseek-ryzen",
+        "header-xeon", "header-ryzen", "header-deepseek-ryzen",
     ],
 )  # fmt: skip
 def test_the_articles_decode_speeds(name: str, shape: Any, measured: tuple[float, float]) -> None:
