@@ -16,6 +16,7 @@ from boxwright.plan import (
     graph,
     model,
     own_flags,
+    own_variables,
     room,
     runtime,
     server,
@@ -174,6 +175,7 @@ def _model(
             f" {shape.context_train} tokens."
         )
     draft.warn(*own_flags.uncounted(wanted.server_extra_args))
+    draft.warn(*own_variables.uncounted(wanted.server_environment))
     if wanted.server_parallel > 1:
         draft.warn(
             f"{wanted.server_parallel} users share {wanted.server_context} tokens of context:"

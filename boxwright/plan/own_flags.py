@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from boxwright.catalog import Catalog
 from boxwright.plan.results import Refusal
 
+FLAG = re.compile(r"^--?[A-Za-z]")
+MOE_CACHE = "--moe-cache-mib"
 # flags in all their spellings (tests/fixtures/help), by the option to use instead
 OPTION_OF: dict[str, str] = {
     flag: option
@@ -29,7 +33,7 @@ OPTION_OF: dict[str, str] = {
                              "--direct-io", "--no-direct-io"),
         "server_cache_ram_mib": ("-cram", "--cache-ram"),
         "server_context_checkpoints": ("-ctxcp", "--ctx-checkpoints", "--swa-checkpoints"),
-        "server_moe_cache_mib": ("--moe-cache-mib",),
+        "server_moe_cache_mib": (MOE_CACHE,),
         "server_tensor_split": ("-ts", "--tensor-split"),
         "server_n_cpu_moe": ("-ncmoe", "--n-cpu-moe"),
         "ignore_gpus or gpu_count": ("-dev", "--device", "-mg", "--main-gpu"),
@@ -74,3 +78,25 @@ def uncounted(extra_args: Sequence[str]) -> tuple[str, ...]:
 def named(args: Sequence[str]) -> list[str]:
     """The flags among arguments, without values."""
     return [word.split("=")[0] for word in args if word.startswith("-")]
+
+
+def without(lacking: Sequence[str], extra_args: Sequence[str]) -> str:
+    """What makes do without flags that a build lacks; those that every plan gives need another."""
+    added = [flag for flag in lacking if flag in named(extra_args)]
+    others = set(lacking) - set(added)
+    cures = [f"take {', '.join(added)} out of server_extra_args"] if added else []
+    if others == {MOE_CACHE}:
+        cures.append("leave server_moe_cache_mib unset")
+    elif others:
+        return "choose another runtime_build"
+    return f"{' and '.join(cures)}, or choose another runtime_build"
+
+
+def lacking(
+    args: tuple[str, ...], flags: frozenset[str] | None, catalog: Catalog, build: str
+) -> list[str]:
+    """Flags that this build does not take: by its own `--help` if known, else by the catalog."""
+    given = [arg.split("=")[0] for arg in args if FLAG.match(arg)]
+    if flags is None:
+        return [flag for flag in given if not catalog.has_flag(build, flag)]
+    return [flag for flag in given if flag not in flags]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from boxwright.catalog import Catalog
-from boxwright.plan import checkpoints, own_flags
+from boxwright.plan import checkpoints, own_flags, own_variables
 from boxwright.plan.cards import Cards
 from boxwright.plan.known import Known
 from boxwright.plan.model import path_on_host
@@ -25,9 +24,7 @@ from boxwright.plan.wanted import Wanted
 API_KEY_FILE = "/etc/boxwright/api-key"
 # Compiled PTX is kept between starts: without it every start takes minutes (llama-cpp.md 2.2).
 CUDA_CACHE = {"CUDA_CACHE_PATH": "/var/cache/llama-server/nv", "CUDA_CACHE_MAXSIZE": "4294967296"}
-MOE_CACHE = "--moe-cache-mib"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-FLAG = re.compile(r"^--?[A-Za-z]")
 # llama-server's modes, and what builds before `--load-mode` called them (llama-cpp.md 3.1)
 LOAD_MODES: dict[str, tuple[str, ...] | None] = {
     "auto": (),
@@ -77,11 +74,11 @@ def decide(
         *("--jinja", "--metrics"),
         *wanted.server_extra_args,
     )
-    lacking = _lacking(args, flags, catalog, decided.runtime.build)
+    lacking = own_flags.lacking(args, flags, catalog, decided.runtime.build)
     if lacking:
         return Refusal(
             f"build {decided.runtime.build} of llama-server does not take {', '.join(lacking)}",
-            _without(lacking, wanted),
+            own_flags.without(lacking, wanted.server_extra_args),
         )
     return ServerPlan(
         args,
@@ -107,7 +104,9 @@ def _contradiction(wanted: Wanted) -> Refusal | None:
             " the server",
             "set server_api_key_file, or leave server_host unset to listen on 127.0.0.1 only",
         )
-    return own_flags.contradiction(wanted.server_extra_args)
+    return own_flags.contradiction(wanted.server_extra_args) or own_variables.contradiction(
+        wanted.server_environment
+    )
 
 
 def _load_mode(
@@ -155,7 +154,7 @@ def _placement(decided: Decided) -> tuple[str, ...]:
     if placed.override_tensor is not None:
         args += ["--override-tensor", placed.override_tensor]
     if placed.moe_cache_mib is not None:
-        args += [MOE_CACHE, str(placed.moe_cache_mib)]
+        args += [own_flags.MOE_CACHE, str(placed.moe_cache_mib)]
     args += ["--split-mode", "layer"]
     if placed.tensor_split is not None:
         args += ["--tensor-split", ",".join(f"{share:g}" for share in placed.tensor_split)]
@@ -189,25 +188,3 @@ def _environment(wanted: Wanted, cards: Cards) -> dict[str, str]:
             numbers = [str(n) for n, card in enumerate(cards.visible) if card.gpu.pci in chosen]
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(numbers)
     return {**environment, **wanted.server_environment}
-
-
-def _without(lacking: Sequence[str], wanted: Wanted) -> str:
-    """What makes do without flags that a build lacks; those that every plan gives need another."""
-    added = [flag for flag in lacking if flag in own_flags.named(wanted.server_extra_args)]
-    others = set(lacking) - set(added)
-    cures = [f"take {', '.join(added)} out of server_extra_args"] if added else []
-    if others == {MOE_CACHE}:
-        cures.append("leave server_moe_cache_mib unset")
-    elif others:
-        return "choose another runtime_build"
-    return f"{' and '.join(cures)}, or choose another runtime_build"
-
-
-def _lacking(
-    args: tuple[str, ...], flags: frozenset[str] | None, catalog: Catalog, build: str
-) -> list[str]:
-    """Flags that this build does not take: by its own `--help` if known, else by the catalog."""
-    given = [arg.split("=")[0] for arg in args if FLAG.match(arg)]
-    if flags is None:
-        return [flag for flag in given if not catalog.has_flag(build, flag)]
-    return [flag for flag in given if flag not in flags]

@@ -83,8 +83,7 @@ def judged(memory: MemoryPlan, rows: Sequence[Measured]) -> Refusal | None:
         return Refusal(
             f"llama-fit-params counts {len(devices)} devices ({named}), the plan uses"
             f" {len(memory.devices)}",
-            "look at `llama-server --list-devices` and at CUDA_VISIBLE_DEVICES in"
-            " server_environment",
+            "look at `llama-server --list-devices`: it has to list just the cards of the plan",
         )
     for row, device in zip(devices, memory.devices, strict=True):
         need_mib = row.sum_mib + device.reserve.sum_mib

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from boxwright.plan import own_flags, own_variables
 from tests.unit.plans import (
+    HELP,
     flags,
     machine,
     minimax_m2,
@@ -186,3 +189,33 @@ def test_an_argument_whose_memory_is_not_counted_is_told(word: str) -> None:
 @pytest.mark.parametrize("word", ["--flash-attn", "--device", "-hf", "--no-kv-offload"])
 def test_what_would_change_the_layout_behind_the_plan_is_refused(word: str) -> None:
     assert word in refused(planned("xeon", server_extra_args=(word, "off")))
+
+
+def variables_of(build: str) -> dict[str, set[str]]:
+    """The variables that a build's recorded `--help` names, each with its flags."""
+    found: dict[str, set[str]] = {}
+    words: set[str] = set()
+    for line in (HELP / f"{build}.txt").read_text().splitlines():
+        if line.startswith("-"):
+            words = {word for word in line.replace(",", " ").split() if word.startswith("-")}
+        if named := re.search(r"\(env: (\w+)\)", line):
+            found[named[1]] = words
+    return found
+
+
+@pytest.mark.parametrize("build", ["b10068", "b10434", "b11669"])
+def test_a_variable_is_treated_as_its_flag_is(build: str) -> None:
+    for variable, words in variables_of(build).items():
+        by_flag = {own_flags.OPTION_OF[word] for word in words if word in own_flags.OPTION_OF}
+        if by_flag:
+            sentence = refused(planned("xeon", server_environment={variable: "1"}))
+            assert variable in sentence and own_variables.OPTION_OF[variable] in by_flag
+        elif words & own_flags.UNCOUNTED:
+            made = planned("xeon", server_environment={variable: "1"})
+            assert made.refusal is None
+            assert any(variable in said and "does not count" in said for said in made.warnings)
+
+
+def test_variables_that_choose_cards_behind_the_plan_are_refused() -> None:
+    sentence = refused(planned("xeon", server_environment={"CUDA_VISIBLE_DEVICES": "1"}))
+    assert "ignore_gpus" in sentence
