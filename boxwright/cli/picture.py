@@ -22,7 +22,7 @@ def picture_of(name: str, machine: Machine, plan: Plan) -> RenderableType:
     if plan.memory:
         groups.append([bars(plan.memory, _names(machine))])
     groups += [_rows(_way(plan)), _listed("Warnings and notes:", plan.warnings, "yellow")]
-    offered = "What it could do as well, each alone, by setting:"
+    offered = "What it could do as well, each alone, by setting (here --ubatch and --ctx try it):"
     groups.append(_listed(offered, plan.offers, "green"))
     parts: list[RenderableType] = []
     for group in filter(None, groups):
