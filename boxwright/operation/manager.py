@@ -13,7 +13,7 @@ from pyinfra.context import host
 from boxwright.operation.ask import Ask
 from boxwright.operation.complaint import complaint_in
 from boxwright.operation.options import option
-from boxwright.operation.step import refuse
+from boxwright.operation.step import refuse, shown
 from boxwright.plan.results import Refusal
 
 LOCK_TIMEOUT_S = 600
@@ -133,7 +133,7 @@ class Manager:
         if ask.succeeded or (only_locks and not locked):
             return ask.lines
         for line in ask.said[-SHOWN_LINES:]:
-            host.log(line)
+            host.log(shown(line))
         told = (complaint_in(ask.said), tells(ask.said) if tells else "")
         why = "; ".join(text for text in told if text)
         yield from refuse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator
 from functools import wraps
 from typing import ParamSpec
@@ -21,10 +22,16 @@ P = ParamSpec("P")
 Commands = Generator[PyinfraCommand, None, None]
 
 REFUSAL_MARK = "boxwright refuses:"
+USER_IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
 
 class RefusalCommand(StringCommand):
     """A command that prints why and fails; it changes nothing, so it takes no lock."""
+
+
+def shown(text: str) -> str:
+    """A text for people and logs: without the names and passwords that a URL in it may carry."""
+    return USER_IN_URL.sub("…", text)
 
 
 def refuse(refusal: Refusal) -> Commands:
@@ -32,14 +39,14 @@ def refuse(refusal: Refusal) -> Commands:
 
     See reference/pyinfra.md, section 5 and pitfall 2.
     """
-    text = f"{REFUSAL_MARK} {refusal.sentence()}"
+    text = f"{REFUSAL_MARK} {shown(refusal.sentence())}"
     # without sudo, so that it can be said where sudo is what is missing
     yield RefusalCommand("echo", QuoteString(text), ">&2;", "exit", "1", _sudo=False)
 
 
 def attempt(command: StringCommand, refusal: Refusal) -> StringCommand:
     """A command that changes something, and the sentence its failure ends this host with."""
-    text = f"{REFUSAL_MARK} {refusal.sentence()}"
+    text = f"{REFUSAL_MARK} {shown(refusal.sentence())}"
     return StringCommand(command, "||", "{", "echo", QuoteString(text), ">&2;", "exit", "1;", "}")
 
 

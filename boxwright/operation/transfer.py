@@ -22,6 +22,7 @@ from pyinfra.context import host
 
 from boxwright.operation.ask import Ask
 from boxwright.operation.options import Endpoints
+from boxwright.operation.step import shown
 from boxwright.plan.results import Refusal
 
 FIRST_PIECE_S, PIECE_S = 10, 30  # the first is short, so that the first figure comes early
@@ -230,5 +231,5 @@ def _log_progress(item: Download, ask: Ask, now_bytes: int, last_bytes: int, too
         left_s = (item.size_bytes - now_bytes) / rate
         text += f", {rate / MIB:.0f} MiB/s, {left_s / 60:.0f} min left"
     else:
-        text += f", no progress ({_said(ask)})"
+        text += f", no progress ({shown(_said(ask))})"
     host.log(text)

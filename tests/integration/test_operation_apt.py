@@ -76,6 +76,26 @@ def test_a_fault_ends_the_host_with_the_line_that_tells_why() -> None:
     assert host.refusal == "apt-get failed (Unable to locate package x). Cure: mend it."
 
 
+def test_what_a_url_says_of_who_asks_is_shown_nowhere() -> None:
+    host = RoleHost(fails_next=lambda text: "apt-get update" in text)
+    host.answers["apt-get update"] = (
+        "E: Failed to fetch https://me:s3cret@mirror.lan/x  401  Unauthorized",
+        "E: Could not connect to http://me:s3cret@proxy.lan:3128",
+    )
+
+    class Once:
+        @staticmethod
+        def _inner() -> object:
+            why = Refusal("https://me:s3cret@mirror.lan does not answer", "look at a@b.lan")
+            return APT.patiently("apt-get update", why)
+
+    host.run(Once)
+    assert host.refusal is not None and "https://…@mirror.lan does not answer" in host.refusal
+    assert "a@b.lan" in host.refusal
+    shown = [*host.logged, host.refusal]
+    assert len(shown) == 3 and not [line for line in shown if "s3cret" in line]
+
+
 def test_packages_are_read_from_dpkg_with_holds_and_states(tmp_path: Path) -> None:
     said = r"""printf 'curl\t8.14\tinstall\tinstalled\nlibcuda1\t580.1-1\thold\tinstalled\n'
 printf 'gone\t1.0\tdeinstall\tconfig-files\nhalf\t2\tinstall\thalf-configured\n'
