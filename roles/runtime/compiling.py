@@ -30,6 +30,7 @@ from roles.runtime.source import have_tree
 from roles.runtime.toolkit import have_toolkit, have_tools
 
 _round = Round()
+_ungiven: set[tuple[str, str]] = set()  # hosts with the packs that could not be had from them
 _unfit: set[tuple[str, str]] = set()  # hosts with the sha256 of packs that were of no use there
 
 
@@ -84,10 +85,12 @@ def give_to_others() -> Commands:
     active = _active()
     fresh = _round.made(host.name, source.pack)
     asked = _round.giver(source.pack, active) == host.name and _round.wanted(source.pack, active)
-    if planned.there and (fresh or asked) and kept_pack(source) is None:
-        yield from given(planned.runtime, source, planned.directory)
-    else:
+    tried = (host.name, source.pack) in _ungiven
+    if not planned.there or not (fresh or asked) or kept_pack(source) is not None or tried:
         noop("no other host waits for what is here")
+        return
+    if not (yield from given(planned.runtime, source, planned.directory)):
+        _ungiven.add((host.name, source.pack))
 
 
 @operation

@@ -30,12 +30,13 @@ SENDINGS = 2  # what did not arrive whole is sent once more
 
 def given(
     runtime: RuntimePlan, source: SourceBuild, directory: str
-) -> Generator[PyinfraCommand, None, None]:
-    """Pack what is installed and keep it on this machine; what fails is told and harms nobody."""
+) -> Generator[PyinfraCommand, None, bool]:
+    """Pack what is installed and keep it on this machine; False, and told, where that failed."""
     why = yield from _given(runtime, source, directory)
     yield StringCommand("rm -f --", QuoteString(_packed(source)))
     if why is not None:
         host.log(f"{source.pack} is not kept for other hosts: {why}", logger.warning)
+    return why is None
 
 
 def _given(

@@ -42,6 +42,7 @@ def fresh_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of its own for each test, and a server that has every source."""
     monkeypatch.setattr(compiling, "_round", Round())
     monkeypatch.setattr(compiling, "_unfit", set())
+    monkeypatch.setattr(compiling, "_ungiven", set())
     monkeypatch.setattr(supply, "source_tree", lambda *_: URL)
 
 
@@ -470,6 +471,8 @@ def test_a_pack_that_cannot_be_carried_harms_nobody(
     assert any(
         "not kept" in text or "did not arrive" in text for text in (*one.logged, *two.logged)
     )
+    # what failed is not done over and over: one host packs its release once, for all
+    assert sum("tar --create" in text for text in one.sent) == 1
 
 
 def test_a_host_of_another_pack_compiles_its_own(make: Callable[..., RoleHost]) -> None:
