@@ -16,6 +16,7 @@ from tests.shapes import (
     older,
     pooled,
     qwen,
+    qwen4,
     routed,
     rwkv,
     sliding,
@@ -49,4 +50,5 @@ EVERY: dict[str, Callable[[], Model]] = {
     **newest.MODELS,
     **delta.MODELS,
     **pooled.MODELS,
+    **qwen4.MODELS,
 }

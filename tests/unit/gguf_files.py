@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter
-from gguf.constants import GGML_QUANT_SIZES
+from gguf.constants import GGML_QUANT_SIZES, GGUFValueType
 
 F32 = GGMLQuantizationType.F32
 Q8_0 = GGMLQuantizationType.Q8_0
@@ -67,6 +67,9 @@ def _add(writer: GGUFWriter, name: str, value: Any) -> None:
         writer.add_float32(name, value)
     elif isinstance(value, str):
         writer.add_string(name, value)
+    elif isinstance(value, np.ndarray):  # of an element type that plain numbers do not tell
+        kind = GGUFValueType[value.dtype.name.upper()]
+        writer.add_key_value(name, value.tolist(), GGUFValueType.ARRAY, sub_type=kind)
     else:
         writer.add_array(name, value)
 

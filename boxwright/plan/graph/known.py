@@ -112,6 +112,7 @@ KNOWN = frozenset(
         "qwen3next",
         "qwen3vl",
         "qwen3vlmoe",
+        "qwen4exp",
         "refact",
         "rwkv6",
         "rwkv7",

@@ -16,6 +16,7 @@ from boxwright.plan.graph import (
     mamba,
     ops,
     pooled,
+    qwen4,
     recurrent,
     rwkv,
 )
@@ -34,6 +35,8 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     if "altup_proj.weight" in net.outside.by_name:
         x = style.inputs.built(net)
         return gemma3n.build(net, blocks, style, x, gemma4.looked_up(net))
+    if style.streams_gated:
+        return qwen4.build(net, blocks, style, _feed_forward)
     layers = gemma4.looked_up(net)
     x = style.inputs.built(net)
     if layers is not None:

@@ -38,6 +38,7 @@ class Net:
     picked: Tensor | None = None
     position_parts: int = 1
     embedded: Tensor | None = None
+    seen: Tensor | None = None
     values: Tensor | None = None
     wide_mask: Tensor | None = None
 
@@ -206,7 +207,7 @@ class Net:
         streams = self.batch.streams
         k_view = ops.reshape(k_cache, block.head_k, block.heads_kv, cells, streams)
         v_view = ops.reshape(v_cache, block.head_v, block.heads_kv, cells, streams)
-        made = self.attended(q, k_view, v_view, self.mask(block), sinks)
+        made = self.attended(q, k_view, v_view, self.seen or self.mask(block), sinks)
         made = self.rotated(made, turn_v)
         return self.linear(made, block, "attn_output") if project else made
 

@@ -116,7 +116,9 @@ def attention(net: Net, block: Block, x: Tensor, geometry: Latent, pools: Pools)
     cache = net.cache(block, rank, cells, net.batch.cache)
     net.store(block, cache, content, "k")
     k = ops.reshape(cache, rank, 1, cells, streams)
-    mask = _masked(net, block, net.picked)
+    count = net.picked.ne[0]
+    live = ops.reshape(net.input("live rows", shape(count, 1, 1, tokens)), count, tokens)
+    mask = masked(net, block, net.picked, ops.over(live), Tensor(shape(count), F32, APART))
     made = through_values(net, query, k, k, net.needed(block, "attn_v_b.weight"), mask)
     return net.linear(made, block, "attn_output")
 
@@ -128,11 +130,10 @@ def _picked(net: Net, block: Block, x: Tensor, low: Tensor, pools: Pools) -> Ten
     cache = net.cache(block, 3 * size, net.batch.cells, net.batch.cache)
     _kept(net, block, x, cache, pools)
     count = pools.padded(net)
-    table = _pooled_rows(cache, size)
+    table = rows_of(cache, size)
     keys = ops.rows(table, net.input("pool cells", shape(count), I32))
     weights = ops.over(net.linear(x, block, "indexer.proj"))
-    mask = net.input("pool mask", shape(count, tokens), F16)
-    score = ops.made(shape(count, tokens), query, ops.reshape(keys, size, 1, count), weights, mask)
+    score = scored(net, query, keys, weights, pools)
     rows = _best(net, score, pools)
     net.graph.expand(rows)
     return rows
@@ -150,7 +151,8 @@ def _kept(net: Net, block: Block, x: Tensor, cache: Tensor, pools: Pools) -> Non
     target = ops.reshape(cache, cache.ne[0], cache.ne[1] * cache.ne[2])
     net.graph.expand(ops.set_rows(target, packed, ids))
     source = ops.part(cache, 2 * size, cache.ne[1] * cache.ne[2])
-    rows = ops.rows(source, net.input("pool members", shape(members * new), I32))
+    fresh = ops.reshape(net.input("pool members", shape(members, new), I32), members * new)
+    rows = ops.rows(source, fresh)
     step = 8 * size
     nb = (4, step, step * members, step * members * new)
     keys, gates = (ops.view(rows, shape(size, members, new), nb) for _ in range(2))
@@ -160,10 +162,11 @@ def _kept(net: Net, block: Block, x: Tensor, cache: Tensor, pools: Pools) -> Non
     turned = ops.cont(ops.permute(keys, 1, 0, 2, 3))
     made = ops.row_sums(ops.over(ops.reshape(shares, members, size, new), turned))
     where = net.input("pool writes", shape(new), I64)
-    net.graph.expand(ops.set_rows(_pooled_rows(cache, size), ops.reshape(made, size, new), where))
+    net.graph.expand(ops.set_rows(rows_of(cache, size), ops.reshape(made, size, new), where))
 
 
-def _pooled_rows(cache: Tensor, size: int) -> Tensor:
+def rows_of(cache: Tensor, size: int) -> Tensor:
+    """The part of so many elements of each row of a cache."""
     count = cache.ne[1] * cache.ne[2]
     return ops.view(cache, shape(size, count), (cache.nb[0], cache.nb[1], cache.nb[1] * count, 0))
 
@@ -177,7 +180,21 @@ def _best(net: Net, score: Tensor, pools: Pools) -> Tensor:
     order = ops.made(shape(best, tokens), ops.reshape(scores, best, tokens), kind=I32)
     top = ops.rows(ops.reshape(ops.cast(top, F32), 1, best, tokens), order)
     top = ops.cast(ops.cont(ops.reshape(top, best, tokens)), I32)
-    table = net.input("pool rows", shape(pools.size, count), I32)
+    return members(net, top, pools)
+
+
+def scored(net: Net, query: Tensor, keys: Tensor, weights: Tensor, pools: Pools) -> Tensor:
+    """The score of each pool (`ggml_lightning_indexer`)."""
+    count, tokens = pools.padded(net), net.batch.tokens
+    mask = net.input("pool mask", shape(count, tokens), F16)
+    keys = ops.reshape(keys, pools.head, 1, count)
+    return ops.made(shape(count, tokens), query, keys, weights, mask)
+
+
+def members(net: Net, top: Tensor, pools: Pools) -> Tensor:
+    """The rows of these pools, and those that fill no pool yet."""
+    best, tokens = top.ne[0], top.ne[1]
+    table = net.input("pool rows", shape(pools.size, pools.padded(net)), I32)
     rows = ops.rows(table, ops.reshape(top, best * tokens))
     rows = ops.reshape(rows, pools.size * best, tokens)
     if not pools.tail:
@@ -185,8 +202,8 @@ def _best(net: Net, score: Tensor, pools: Pools) -> Tensor:
     return ops.concat(rows, net.input("tail rows", shape(pools.size - 1, tokens), I32), 0)
 
 
-def _masked(net: Net, block: Block, rows: Tensor) -> Tensor:
-    """The mask of those rows only; dead ones are written past its end."""
+def masked(net: Net, block: Block, rows: Tensor, live: Tensor, numbers: Tensor) -> Tensor:
+    """The mask of the live ones of those rows; dead ones are written past its end, by number."""
     mask, tokens = net.mask(block), rows.ne[1]
     cells, count = mask.ne[0], rows.ne[0]
     hidden, shown = (
@@ -196,9 +213,6 @@ def _masked(net: Net, block: Block, rows: Tensor) -> Tensor:
         )
         for width in (cells + count, count)
     )  # fmt: skip
-    live = net.input("live rows", shape(count, 1, 1, tokens))
-    live = ops.over(ops.reshape(live, count, tokens))
-    numbers = Tensor(shape(count), F32, APART)
     places = ops.over(ops.over(ops.over(ops.cast(rows, F32), numbers), live), numbers)
     places = ops.reshape(ops.cast(places, I32), count, tokens, 1)
     seen = ops.set_rows(hidden, shown, places)

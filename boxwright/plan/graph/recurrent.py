@@ -58,14 +58,16 @@ def states(
 
 
 def convolution(
-    net: Net, block: Block, x: Tensor, geometry: Recurrence, channels: int, kernel: str
-) -> Tensor:
+    net: Net, block: Block, x: Tensor, geometry: Recurrence, channels: int, kernel: str,
+    apart: bool = False,
+) -> Tensor:  # fmt: skip
     """A causal convolution over the sequence, with what went before it."""
     kept = geometry.convolution - 1
     store, found = states(net, block, kept * channels)
     count = net.batch.sequences
     joined = ops.concat(ops.reshape(found, kept, channels, count), ops.transpose(x), 0)
     last = ops.view(joined, (kept, channels, count, 1), joined.nb)
+    last = ops.cont(last) if apart else last
     net.graph.expand(ops.copy(last, ops.part(store, kept * channels, count)))
     weight = net.needed(block, f"{kernel}.weight")
     made = ops.made(shape(channels, net.batch.each, count), joined, weight)
@@ -73,14 +75,21 @@ def convolution(
     return ops.over(made, bias) if bias is not None else made
 
 
-def delta_net(net: Net, block: Block, x: Tensor, geometry: Recurrence) -> Tensor:
-    """A gated delta net, with the projections joined as Qwen3-Next has them, or apart."""
+def delta_net(
+    net: Net, block: Block, x: Tensor, geometry: Recurrence, apart: bool = False
+) -> Tensor:
+    """A gated delta net, with the projections joined as Qwen3-Next has them, or apart.
+
+    With `apart`, what is kept of the convolution is copied before it is stored (Qwen 4).
+    """
     each, count = net.batch.each, net.batch.sequences
     heads, keys, size = geometry.heads, geometry.groups, geometry.state
     width = geometry.inner // heads
     mixed, z = _mixed(net, block, x, geometry)
     beta, gate = _gates(net, block, x, geometry)
-    convolved = ops.over(convolution(net, block, mixed, geometry, geometry.channels, "ssm_conv1d"))
+    kernel = "ssm_conv1d"
+    convolved = convolution(net, block, mixed, geometry, geometry.channels, kernel, apart)
+    convolved = ops.over(convolved)
     store, found = states(net, block, width * width * heads)
     state = ops.reshape(found, width, width, heads, count)
     row = 4 * geometry.channels

@@ -39,8 +39,8 @@ ONE_PART = frozenset({"mamba", "mamba2", "nemotron_h", "nemotron_h_moe"})
 # q and k are normed over all heads before they are cut into heads
 FLAT_NORMS = frozenset({"minimax-m2", "olmo2", "olmoe"})
 # the query's projection brings a gate for the output
-GATED_QUERY = frozenset({"qwen35", "qwen35moe", "qwen3next"})
-GATE_FIRST = frozenset({"qwen35", "qwen35moe"})
+GATED_QUERY = frozenset({"qwen35", "qwen35moe", "qwen3next", "qwen4exp"})
+GATE_FIRST = frozenset({"qwen35", "qwen35moe", "qwen4exp"})
 # a layer's first norm is computed before all else of it
 EXPAND_NORM = GATED_QUERY | {"kimi-linear"}
 NO_ROPE = frozenset(
@@ -137,6 +137,8 @@ class Style:
     banks_every: int | None = None
     pools: Pools | None = None
     streams_apart: bool = False
+    streams_gated: bool = False
+    gram_size: int = 0
     routing: Routing = field(default_factory=Routing)
     recurrence: Recurrence | None = None
     latent: Latent | None = None
@@ -208,8 +210,10 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         scaled_without_rope=llama4,
         position_parts=positions.parts(architecture, metadata),
         banks_every=metadata.at("attn_res.block_size") if architecture == "kimi-k3" else None,
+        gram_size=metadata.at("ple.ngram_size"),
+        streams_gated=architecture == "qwen4exp",
         streams_apart=architecture == "hy_v4",
-        pools=_pools(metadata) if architecture == "glm5-next" else None,
+        pools=_pools(metadata) if architecture in ("glm5-next", "qwen4exp") else None,
         routing=_routing(architecture, metadata),
         recurrence=_recurrence(metadata),
         latent=_latent(architecture, metadata),
@@ -302,11 +306,14 @@ def _latent(architecture: str, metadata: Metadata) -> Latent | None:
 
 
 def _pools(metadata: Metadata) -> Pools:
+    ratios = [
+        metadata.at("attention.compress_ratios", n) for n in range(metadata.at("block_count"))
+    ]
     return Pools(
         heads=metadata.at("attention.indexer.head_count"),
         head=metadata.at("attention.indexer.key_length"),
         top_k=metadata.at("attention.indexer.top_k"),
-        size=metadata.at("attention.indexer.kpool", default=1) or 1,
+        size=max(metadata.at("attention.indexer.kpool", default=1), *ratios, 1),
         tail=bool(metadata.number("attention.indexer.kpool_select_tail", 1)),
     )
 
