@@ -109,11 +109,20 @@ def _indexer_elements(parameters: Hyperparameters, layer: int, v: int) -> tuple[
     k = parameters.number("attention.indexer.key_length")
     if parameters.architecture in rules.INDEXED:
         k *= rules.INDEXER_ROWS.get(parameters.architecture, 1)
-        return (k if parameters.at("attention.indexer.types", layer, 1) else 0), 0
+        return (k if _indexes(parameters, layer) else 0), 0
     if parameters.architecture in rules.INDEXED_WITH_V:
         dense = layer < parameters.number("leading_dense_block_count")
         return (0, 0) if dense else (k, v)
     return 0, 0
+
+
+def _indexes(parameters: Hyperparameters, layer: int) -> bool:
+    """Whether a layer has an indexer of its own. GLM-5.2's files may not say so: then it is one of
+    four, from the third on (GLM_5_2_DEFAULT_INDEXER_TYPES, src/models/glm-dsa.cpp)."""
+    by_rule = layer < 2 or (layer - 2) % 4 == 0
+    if parameters.architecture != "glm-dsa" or parameters.number("context_length") < 1 << 20:
+        by_rule = True
+    return bool(parameters.at("attention.indexer.types", layer, int(by_rule)))
 
 
 def _compression_bytes(parameters: Hyperparameters, layer: int, k: int) -> int:

@@ -84,7 +84,7 @@ def _projected(
              (block.head_v, block.heads_kv))  # fmt: skip
     if block.has("attn_qkv.weight"):
         joined = net.linear(x, block, "attn_qkv")
-        joined = ops.scale_inside(joined) if style.clamped else joined
+        joined = ops.over(joined) if style.clamped else joined
         if style.flat_norms or style.gated_query:
             q, k, v = (ops.cont(ops.part(joined, a * b, tokens)) for a, b in sizes)
         else:
@@ -96,7 +96,7 @@ def _projected(
     if block.keeps and block.has("attn_v.weight"):
         value = net.linear(x, block, "attn_v")
     if style.clamped and key is not None and value is not None:
-        q, key, value = (ops.scale_inside(one) for one in (q, key, value))
+        q, key, value = (ops.over(one) for one in (q, key, value))
     if not style.flat_norms and not style.gated_query:
         q = ops.reshape(q, block.head_k, block.heads, tokens)
     if key is not None and not style.flat_norms:

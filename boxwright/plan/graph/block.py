@@ -28,7 +28,8 @@ class Block:
 
     `device`, `experts` and `cache_device` are backends by number, the host last; a layer that
     reads another one's cache (`keeps` false) reads it there. `window` is in tokens, None for full
-    attention; `ropes` tells whether its attention is rotary, `used` how many experts a token has.
+    attention; `ropes` tells whether its attention is rotary, `used` how many experts a token has,
+    `clamps` whether what routed experts and other feed-forward parts gate is clamped.
     """
 
     dims: Dims
@@ -43,6 +44,7 @@ class Block:
     ropes: bool
     cache_device: int
     keeps: bool = True
+    clamps: tuple[bool, bool] = (False, False)
 
     def has(self, name: str) -> bool:
         """Whether the layer has this tensor."""

@@ -120,7 +120,8 @@ def _computed(
         up = through(f"ffn_up_{suffix}", x)
         if block.has(f"ffn_gate_{suffix}.weight"):
             gate = through(f"ffn_gate_{suffix}", x)
-            middle = situ(gate, up) if routing.situ else ops.glu(gate, up)
+            gated = ops.gated(gate, up, block.clamps[0])
+            middle = situ(gate, up) if routing.situ else gated
         else:
             middle = ops.over(up)
     return through(f"ffn_down_{suffix}", middle)

@@ -128,7 +128,8 @@ class Net:
         up = self.linear(x, block, f"ffn_up{suffix}") if block.has(f"ffn_up{suffix}.weight") else x
         down = block.dims.by_name[f"ffn_down{suffix}.weight"]
         if block.has(f"ffn_gate{suffix}.weight"):
-            middle = ops.glu(self.linear(x, block, f"ffn_gate{suffix}"), up)
+            gate = self.linear(x, block, f"ffn_gate{suffix}")
+            middle = ops.gated(gate, up, block.clamps[1])
         elif up.ne[0] == 2 * down[0]:
             middle = ops.glu(up)
         else:

@@ -146,6 +146,14 @@ def glu(gate: Tensor, up: Tensor | None = None) -> Tensor:
     return Tensor((gate.ne[0] // 2, *gate.ne[1:]), gate.kind, APART, (gate,))
 
 
+def gated(gate: Tensor, up: Tensor, clamped: bool) -> Tensor:
+    """SwiGLU, in steps where both are clamped (Step 3.5)."""
+    if not clamped:
+        return glu(gate, up)
+    up = over(up)
+    return over(over(over(gate)), up)
+
+
 def row_sums(a: Tensor) -> Tensor:
     """`ggml_sum_rows`."""
     return Tensor((1, *a.ne[1:]), F32, APART, (a,))

@@ -111,6 +111,10 @@ def _block(
         ropes=style.ropes(number, window),
         cache_device=0,
         keeps=layer.kv_elements_k > 0 or not style.cached,
+        clamps=(
+            style.clamps and metadata.number("swiglu_clamp_exp", layer=number) > 0,
+            style.clamps and metadata.number("swiglu_clamp_shexp", layer=number) > 0,
+        ),
     )
 
 

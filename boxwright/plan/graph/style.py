@@ -116,6 +116,7 @@ class Style:
     cached: bool = True
     flash: bool = True
     clamped: bool = False
+    clamps: bool = False
     feeds_normed: bool = False
     rows_chosen: bool = True
     output_scaled: bool = False
@@ -192,6 +193,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         cached=architecture not in UNCACHED,
         flash=architecture != "grok",
         clamped=metadata.number("attention.clamp_kqv") > 0,
+        clamps=architecture == "step35",
         feeds_normed=architecture == "stablelm",
         rows_chosen=architecture != "cogvlm",
         output_scaled=architecture == "minicpm3",
