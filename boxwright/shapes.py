@@ -42,13 +42,14 @@ class ModelShape:
 
     `experts` and `experts_used` are routed experts per layer and per token (0 for dense models);
     `output_bytes` is 0 where the output shares the token embeddings. `skipped_bytes` are drafting
-    (MTP) blocks that lie in the file but are not loaded; `parameters` leaves them out too.
+    (MTP) blocks that lie in the file but are not used; `parameters` leaves them out too.
     `header_bytes` is how long each shard's header is (empty where an older stamp does not tell).
     `metadata` holds the architecture's own keys; arrays as numbers with commas between.
     `blocks` are the dimensions (row length first) of each kind of layer's tensors, by name without
     the block's number; `tensors` those of the tensors outside layers. Both are empty where only
     sizes are known. `shared_output_bytes` are the token embeddings where the output shares them:
-    other embeddings (per layer, positions) it does not share.
+    other embeddings (per layer, positions) it does not share. `drafts` are what is loaded of
+    drafting blocks all the same, past the last of `layers`.
     """
 
     architecture: str
@@ -70,6 +71,7 @@ class ModelShape:
     blocks: tuple[Dimensions, ...] = ()
     tensors: Dimensions = field(default_factory=dict)
     shared_output_bytes: int = 0
+    drafts: tuple[LayerShape, ...] = ()
 
     def __hash__(self) -> int:
         """Of what tells models apart; metadata and dimensions are mappings, which have none."""
@@ -90,6 +92,7 @@ def shape_from_json(document: dict[str, Any]) -> ModelShape:
     """The shape that `to_json` wrote; raises TypeError or KeyError on anything else."""
     parts = {
         "layers": tuple(LayerShape(**layer) for layer in document["layers"]),
+        "drafts": tuple(LayerShape(**layer) for layer in document.get("drafts", ())),
         "header_bytes": tuple(document.get("header_bytes", ())),
         "blocks": tuple(_dimensions(block) for block in document.get("blocks", ())),
         "tensors": _dimensions(document.get("tensors", {})),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from boxwright.gguf import rules
 from boxwright.gguf.attention import Hyperparameters, layer_states
 from boxwright.gguf.errors import GgufError
 from boxwright.gguf.header import Header, Scalar, Value, read_header, whole_number
-from boxwright.gguf.weights import Weights, sort_weights
+from boxwright.gguf.weights import LayerWeights, Weights, sort_weights
 from boxwright.shapes import Dimensions, LayerShape, ModelShape
 
 MAX_KEPT_ITEMS = 1024
@@ -65,7 +67,8 @@ def _shape(headers: list[Header]) -> ModelShape:
         raise GgufError("and its other shards list a tensor twice, need each once")
     parameters = Hyperparameters(first.metadata)
     layers = _loaded_layers(parameters, [tensor.name for tensor in tensors])
-    weights = sort_weights(tensors, layers, parameters.blocks)
+    loaded = rules.DRAFTS_LOADED.get(parameters.architecture)
+    weights = sort_weights(tensors, layers, parameters.blocks, loaded)
     if weights.unknown_layers:
         raise GgufError(
             f"holds tensors of layer {min(weights.unknown_layers)}, needs layers below its"
@@ -76,16 +79,10 @@ def _shape(headers: list[Header]) -> ModelShape:
     return ModelShape(
         architecture=parameters.architecture,
         layers=tuple(
-            LayerShape(
-                dense_bytes=weight.dense_bytes,
-                shared_expert_bytes=weight.shared_expert_bytes,
-                expert_bytes=weight.expert_bytes,
-                largest_expert_tensor_bytes=weight.largest_expert_tensor_bytes,
-                block=blocks.index(weight.dimensions),
-                **vars(state),
-            )
+            replace(_weighed(weight), block=blocks.index(weight.dimensions), **vars(state))
             for weight, state in zip(weights.layers, states, strict=True)
         ),
+        drafts=tuple(_weighed(weight) for weight in weights.drafts),
         embedding_bytes=weights.embedding_bytes,
         output_bytes=weights.output_bytes,
         other_bytes=weights.other_bytes,
@@ -103,6 +100,16 @@ def _shape(headers: list[Header]) -> ModelShape:
         blocks=tuple(blocks),
         tensors=weights.dimensions,
         shared_output_bytes=0 if weights.output_bytes else weights.token_embedding_bytes,
+    )
+
+
+def _weighed(weight: LayerWeights) -> LayerShape:
+    """A layer that keeps nothing."""
+    return LayerShape(
+        dense_bytes=weight.dense_bytes,
+        shared_expert_bytes=weight.shared_expert_bytes,
+        expert_bytes=weight.expert_bytes,
+        largest_expert_tensor_bytes=weight.largest_expert_tensor_bytes,
     )
 
 

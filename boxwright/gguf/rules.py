@@ -7,6 +7,7 @@ which can only over-estimate its KV cache.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -77,6 +78,15 @@ RECURRENT_WITHOUT_KV_HEADS = frozenset(
 RECURRENT_WITHOUT_FEED_FORWARD = frozenset({"nemotron_h", "nemotron_h_moe"})
 # Every layer keeps a recurrent state and no KV cache.
 RECURRENT_ONLY = frozenset({"arwkv7", "mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7"})
+# What these load of the blocks that only draft, though nothing reads it: all that their loaders
+# do not skip with the block (src/models/hy-v3.cpp, step35.cpp).
+DRAFTS_LOADED = {
+    "hy_v3": re.compile(r"ffn_(?!norm)|exp_probs_b|nextn\.(embed_tokens|shared_head)"),
+    "step35": re.compile(
+        r"ffn_(?!norm)|exp_probs_b|attn_(gate|q_norm|k_norm)|nextn\.(embed_tokens|shared_head)"
+    ),
+}
+
 # Diffusion models keep nothing.
 UNCACHED = frozenset({"dream", "llada", "llada-moe", "rnd1"})
 # Every layer keeps both.

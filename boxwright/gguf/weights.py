@@ -46,7 +46,8 @@ class LayerWeights:
 
 @dataclass
 class Weights:
-    """Bytes of a model. `skipped_bytes` are those of layers past `layers`, which are not loaded."""
+    """Bytes of a model. `skipped_bytes` are those of layers past `layers`, which are not used;
+    what is loaded of them all the same is in `drafts`."""
 
     layers: list[LayerWeights]
     embedding_bytes: int = 0
@@ -57,18 +58,26 @@ class Weights:
     embedding_rows: int = 0
     token_embedding_bytes: int = 0
     dimensions: Dimensions = field(default_factory=dict)
+    drafts: list[LayerWeights] = field(default_factory=list)
     unknown_layers: set[int] = field(default_factory=set)
 
 
-def sort_weights(tensors: Iterable[Tensor], layers: int, blocks: int) -> Weights:
-    """The tensors by what they are; blocks from `layers` up to `blocks` are skipped ones."""
+def sort_weights(
+    tensors: Iterable[Tensor], layers: int, blocks: int, loaded: re.Pattern[str] | None = None
+) -> Weights:
+    """The tensors by what they are; blocks from `layers` up to `blocks` are skipped ones, but for
+    those tensors whose names without the block's number begin as `loaded`."""
     weights = Weights([LayerWeights() for _ in range(layers)])
+    if loaded is not None:
+        weights.drafts = [LayerWeights() for _ in range(layers, blocks)]
     for tensor in tensors:
         found = BLOCK.match(tensor.name)
         if found and int(found[1]) >= layers:
             weights.skipped_bytes += tensor.size_bytes
             if int(found[1]) >= blocks:
                 weights.unknown_layers.add(int(found[1]))
+            elif loaded is not None and loaded.match(tensor.name[found.end() :]):
+                weights.drafts[int(found[1]) - layers].add(tensor)
             continue
         weights.parameters += tensor.elements
         if found:

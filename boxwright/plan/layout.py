@@ -65,6 +65,14 @@ class Layout:
         """Whether any tensors are placed apart from their layer."""
         return bool(self.experts_on_host or self.experts_elsewhere)
 
+    def all_experts_on_host(self, shape: ModelShape) -> bool:
+        """Whether all routed experts stay in host RAM, as `--cpu-moe` has it."""
+        return all(
+            number in self.experts_on_host
+            for number, layer in enumerate(shape.layers)
+            if layer.expert_bytes
+        )
+
     def has_host_experts(self, shape: ModelShape) -> bool:
         """Whether routed experts of any layer lie in host RAM."""
         count = shape.spread_layers
@@ -120,6 +128,10 @@ def shares(shape: ModelShape, layout: Layout) -> dict[int, Share]:
         weight_bytes[device] += layer.dense_bytes + layer.shared_expert_bytes
         weight_bytes[layout.experts_device(number, count)] += layer.expert_bytes
         layers[device].append(layer)
+    for number, layer in enumerate(shape.drafts, len(shape.layers)):
+        weight_bytes[places[number]] += layer.dense_bytes + layer.shared_expert_bytes
+        place = HOST if layout.all_experts_on_host(shape) else places[number]
+        weight_bytes[place] += layer.expert_bytes
     output = places[count]
     weight_bytes[HOST] += shape.embedding_bytes
     tied = shape.output_bytes == 0 and shape.architecture not in OUTPUT_ON_HOST

@@ -57,6 +57,8 @@ class Case:
         if on_host and self.experts == "some":
             numbers = "|".join(map(str, sorted(on_host)))
             args += ["-ot", rf"blk\.({numbers})\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"]
+        elif on_host and self.experts == "all":
+            args.append("-cmoe")
         elif on_host:
             args += ["-ncmoe", str(len(on_host))]
         return args

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.shapes.parts import Model, Sizes, model
-from tests.unit.gguf_files import Q4_K, Q8_0, Tensor
+from tests.unit.gguf_files import F32, Q4_K, Q8_0, Tensor
 
 
 def routed(
@@ -66,11 +66,15 @@ def llada_moe() -> Model:
 
 
 def hy3() -> Model:
-    """Hy3 295B."""
-    made = routed("hy3-295b", "hy_v3", Sizes(80, 4096, 64, 8, 128, 120832, 262144),
+    """Hy3 295B: a drafting block last, of which the feed-forward part is loaded."""
+    made = routed("hy3-295b", "hy_v3", Sizes(81, 4096, 64, 8, 128, 120832, 262144),
                   192, 8, 1536, shared=1536, dense=1, dense_width=13312, heads=True, bias="choice",
                   expert_shared_feed_forward_length=1536, expert_weights_scale=2.826,
-                  expert_weights_norm=True, expert_gating_func=2)  # fmt: skip
+                  expert_weights_norm=True, expert_gating_func=2,
+                  nextn_predict_layers=1)  # fmt: skip
+    made.tensors.append(("blk.80.nextn.eh_proj.weight", (2 * 4096, 4096), Q8_0))
+    for name in ("enorm", "hnorm"):
+        made.tensors.append((f"blk.80.nextn.{name}.weight", (4096,), F32))
     made.tensors[:] = [
         (name.replace("exp_probs_b.bias", "exp_probs_b"), dims, kind)
         for name, dims, kind in made.tensors

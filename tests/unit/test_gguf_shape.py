@@ -11,6 +11,7 @@ from gguf import GGUFReader
 
 from boxwright.gguf import GgufError, read_shape
 from boxwright.shapes import ModelShape, shape_from_json
+from tests.shapes.read import shape_of
 from tests.unit.gguf_files import (
     F32,
     Q4_K,
@@ -467,3 +468,13 @@ def test_headers_alone_are_enough_when_the_size_is_told(tmp_path: Path) -> None:
     assert size > 60 * 1024**3
     with pytest.raises(GgufError, match="is cut short"):
         read_shape([path])
+
+
+def test_what_is_loaded_of_a_drafting_block_though_nothing_uses_it() -> None:
+    found = shape_of("hy3-295b")
+    assert len(found.layers) == 80
+    (draft,) = found.drafts
+    assert draft.expert_bytes == 3 * 192 * 4096 * 1536 * 144 // 256, "Q4_K: 144 bytes of 256"
+    assert draft.dense_bytes == (4096 * 192 + 192) * 4, "router and its bias, but no attention"
+    assert shape_from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert not shape_of("glm-4.6").drafts
