@@ -2,7 +2,7 @@
 
 An indexer keeps a key for every few tokens together, picks pools by their scores, and attention
 sees the rows of those. Source: src/models/glm5-next.cpp and llama-memory-hybrid-idx.cpp, b11549,
-with the fused lightning indexer; the mask is that of b11669's graph (GGML_SCHED_DEBUG=2).
+with the fused lightning indexer.
 """
 
 from __future__ import annotations
@@ -15,30 +15,9 @@ from boxwright.plan.graph.block import Block, MissingTensor
 from boxwright.plan.graph.experts import Routing, mixture
 from boxwright.plan.graph.latent import Latent, through_values
 from boxwright.plan.graph.net import Net
+from boxwright.plan.graph.pools import Pools, masked, members, rows_of, scored
 from boxwright.plan.graph.recurrent import Recurrence
-from boxwright.plan.graph.tensors import APART, F16, F32, I32, I64, Graph, Tensor, shape
-
-PAD = 64
-
-
-@dataclass(frozen=True)
-class Pools:
-    """The indexer: heads, their size, how many rows it picks, and how many make a pool; with the
-    `tail`, rows that fill no pool yet are seen as well."""
-
-    heads: int
-    head: int
-    top_k: int
-    size: int
-    tail: bool
-
-    def whole(self, net: Net) -> int:
-        """Pools that a full cache holds."""
-        return max(net.batch.cells // self.size * net.batch.streams, 1)
-
-    def padded(self, net: Net) -> int:
-        """The same with one unused, padded (`kpool_pad`)."""
-        return max(PAD, -(-(self.whole(net) + 1) // PAD) * PAD)
+from boxwright.plan.graph.tensors import APART, F32, I32, I64, Graph, Tensor, shape
 
 
 @dataclass(frozen=True)
@@ -142,7 +121,7 @@ def _picked(net: Net, block: Block, x: Tensor, low: Tensor, pools: Pools) -> Ten
 def _kept(net: Net, block: Block, x: Tensor, cache: Tensor, pools: Pools) -> None:
     """Keys of the batch's tokens, and those of the pools that they fill, put into the cache."""
     tokens, size = x.ne[1], pools.head
-    new, members = pools.whole(net), pools.size
+    new, many = pools.whole(net), pools.size
     key = net.norm(net.linear(x, block, "indexer.attn_k"), block, "indexer.k_norm", centred=True)
     gate = net.linear(x, block, "indexer_compressor_gate")
     nothing = ops.over(Tensor(shape(size, tokens), F32))
@@ -151,24 +130,18 @@ def _kept(net: Net, block: Block, x: Tensor, cache: Tensor, pools: Pools) -> Non
     target = ops.reshape(cache, cache.ne[0], cache.ne[1] * cache.ne[2])
     net.graph.expand(ops.set_rows(target, packed, ids))
     source = ops.part(cache, 2 * size, cache.ne[1] * cache.ne[2])
-    fresh = ops.reshape(net.input("pool members", shape(members, new), I32), members * new)
+    fresh = ops.reshape(net.input("pool members", shape(many, new), I32), many * new)
     rows = ops.rows(source, fresh)
     step = 8 * size
-    nb = (4, step, step * members, step * members * new)
-    keys, gates = (ops.view(rows, shape(size, members, new), nb) for _ in range(2))
+    nb = (4, step, step * many, step * many * new)
+    keys, gates = (ops.view(rows, shape(size, many, new), nb) for _ in range(2))
     logits = ops.over(gates, net.needed(block, "indexer_compressor_ape.weight"))
     logits = ops.cont(ops.permute(logits, 1, 0, 2, 3))
-    shares = ops.over(ops.reshape(logits, members, size * new))
+    shares = ops.over(ops.reshape(logits, many, size * new))
     turned = ops.cont(ops.permute(keys, 1, 0, 2, 3))
-    made = ops.row_sums(ops.over(ops.reshape(shares, members, size, new), turned))
+    made = ops.row_sums(ops.over(ops.reshape(shares, many, size, new), turned))
     where = net.input("pool writes", shape(new), I64)
     net.graph.expand(ops.set_rows(rows_of(cache, size), ops.reshape(made, size, new), where))
-
-
-def rows_of(cache: Tensor, size: int) -> Tensor:
-    """The part of so many elements of each row of a cache."""
-    count = cache.ne[1] * cache.ne[2]
-    return ops.view(cache, shape(size, count), (cache.nb[0], cache.nb[1], cache.nb[1] * count, 0))
 
 
 def _best(net: Net, score: Tensor, pools: Pools) -> Tensor:
@@ -181,40 +154,3 @@ def _best(net: Net, score: Tensor, pools: Pools) -> Tensor:
     top = ops.rows(ops.reshape(ops.cast(top, F32), 1, best, tokens), order)
     top = ops.cast(ops.cont(ops.reshape(top, best, tokens)), I32)
     return members(net, top, pools)
-
-
-def scored(net: Net, query: Tensor, keys: Tensor, weights: Tensor, pools: Pools) -> Tensor:
-    """The score of each pool (`ggml_lightning_indexer`)."""
-    count, tokens = pools.padded(net), net.batch.tokens
-    mask = net.input("pool mask", shape(count, tokens), F16)
-    keys = ops.reshape(keys, pools.head, 1, count)
-    return ops.made(shape(count, tokens), query, keys, weights, mask)
-
-
-def members(net: Net, top: Tensor, pools: Pools) -> Tensor:
-    """The rows of these pools, and those that fill no pool yet."""
-    best, tokens = top.ne[0], top.ne[1]
-    table = net.input("pool rows", shape(pools.size, pools.padded(net)), I32)
-    rows = ops.rows(table, ops.reshape(top, best * tokens))
-    rows = ops.reshape(rows, pools.size * best, tokens)
-    if not pools.tail:
-        return rows
-    return ops.concat(rows, net.input("tail rows", shape(pools.size - 1, tokens), I32), 0)
-
-
-def masked(net: Net, block: Block, rows: Tensor, live: Tensor, numbers: Tensor) -> Tensor:
-    """The mask of the live ones of those rows; dead ones are written past its end, by number."""
-    mask, tokens = net.mask(block), rows.ne[1]
-    cells, count = mask.ne[0], rows.ne[0]
-    hidden, shown = (
-        ops.reshape(
-            ops.made(shape(width, tokens), ops.over(Tensor(shape(width), F16)), kind=F16),
-            1, width, tokens,
-        )
-        for width in (cells + count, count)
-    )  # fmt: skip
-    places = ops.over(ops.over(ops.over(ops.cast(rows, F32), numbers), live), numbers)
-    places = ops.reshape(ops.cast(places, I32), count, tokens, 1)
-    seen = ops.set_rows(hidden, shown, places)
-    step, each = 2 * (cells + count), mask.ne[1]
-    return ops.over(ops.view(seen, mask.ne, (2, step, step * each, step * each)), mask)

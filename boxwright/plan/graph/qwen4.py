@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from boxwright.plan.graph import ops, pooled, recurrent
+from boxwright.plan.graph import ops, recurrent
 from boxwright.plan.graph.attention import attention
 from boxwright.plan.graph.block import Block, MissingTensor
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.ngrams import added, looked_up
-from boxwright.plan.graph.pooled import Pools
+from boxwright.plan.graph.pools import Pools, masked, members, rows_of, scored
 from boxwright.plan.graph.style import Style
 from boxwright.plan.graph.tensors import F32, I32, I64, Graph, Tensor, shape
 
@@ -102,18 +102,18 @@ def _seen(net: Net, block: Block, x: Tensor, pools: Pools) -> Tensor:
     cache = net.cache(block, 2 * size, net.batch.cells, net.batch.cache)
     _kept(net, block, x, cache, pools)
     count = pools.padded(net)
-    keys = ops.rows(pooled.rows_of(cache, size), net.input("pool cells", shape(count), I32))
+    keys = ops.rows(rows_of(cache, size), net.input("pool cells", shape(count), I32))
     query = ops.reshape(net.linear(x, block, "indexer.q_proj"), size, pools.heads, tokens)
     query = ops.rope(net.norm(query, block, "indexer.q_norm"), net.positions())
     weights = ops.over(Tensor(shape(pools.heads, tokens), F32))
-    score = pooled.scored(net, query, keys, weights, pools)
+    score = scored(net, query, keys, weights, pools)
     best = min(count, pools.top_k // pools.size)
     top = ops.made(shape(best, tokens), score, kind=I32)
-    rows = pooled.members(net, top, pools)
+    rows = members(net, top, pools)
     net.graph.expand(rows)
     live = _live(net, score, top, pools)
     numbers = ops.over(ops.made(live.ne, ops.over(live)))
-    return pooled.masked(net, block, rows, live, numbers)
+    return masked(net, block, rows, live, numbers)
 
 
 def _live(net: Net, score: Tensor, top: Tensor, pools: Pools) -> Tensor:
@@ -128,17 +128,17 @@ def _live(net: Net, score: Tensor, top: Tensor, pools: Pools) -> Tensor:
 
 def _kept(net: Net, block: Block, x: Tensor, cache: Tensor, pools: Pools) -> None:
     """Keys of the batch's tokens, and the means of those of each pool, put into the cache."""
-    tokens, size, new, members = x.ne[1], pools.head, pools.whole(net), pools.size
+    tokens, size, new, many = x.ne[1], pools.head, pools.whole(net), pools.size
     key = net.linear(x, block, "indexer.k_proj")
     packed = ops.concat(key, ops.over(Tensor(shape(size, tokens), F32)), 0)
     target = ops.reshape(cache, cache.ne[0], cache.ne[1] * cache.ne[2])
     ids = net.input("ids indexer", shape(tokens), I64)
     net.graph.expand(ops.set_rows(target, packed, ids))
-    fresh = ops.reshape(net.input("pool members", shape(members, new), I32), members * new)
-    rows = ops.rows(pooled.rows_of(cache, size), fresh)
-    step = 4 * size * members
+    fresh = ops.reshape(net.input("pool members", shape(many, new), I32), many * new)
+    rows = ops.rows(rows_of(cache, size), fresh)
+    step = 4 * size * many
     looks = [
-        ops.view(rows, shape(size, new), (4, step, step * new, step * new)) for _ in range(members)
+        ops.view(rows, shape(size, new), (4, step, step * new, step * new)) for _ in range(many)
     ]
     mean = ops.cont(looks[0])
     for one in looks[1:]:
@@ -148,4 +148,4 @@ def _kept(net: Net, block: Block, x: Tensor, cache: Tensor, pools: Pools) -> Non
     mean = ops.rope(ops.reshape(mean, size, 1, new), places)
     where = net.input("pool writes", shape(new), I64)
     flat = ops.reshape(mean, size, new)
-    net.graph.expand(ops.set_rows(pooled.rows_of(cache, size), flat, where))
+    net.graph.expand(ops.set_rows(rows_of(cache, size), flat, where))
