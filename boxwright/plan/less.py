@@ -38,6 +38,13 @@ class Short:
         """What host RAM lacks; negative where some of it is free."""
         return self.placed.memory.host.need_mib - self.placed.memory.host.total_mib
 
+    def without_cached_prompts(self) -> Short:
+        """The same with no host RAM for cached prompts."""
+        memory = self.placed.memory
+        memory = replace(memory, host=replace(memory.host, cache_mib=0))
+        wanted = replace(self.wanted, server_cache_ram_mib=0)
+        return Short(replace(self.placed, memory=memory), self.shape, wanted)
+
     def may_fit(self, wish: Wanted) -> bool:
         """Whether context, checkpoints and batches of that size would leave enough, about."""
         memory = self.placed.memory

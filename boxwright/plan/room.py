@@ -94,7 +94,16 @@ def _freed(shape: ModelShape, wanted: Wanted, place: Place) -> list[str]:
 
 
 def _less(short: Short, place: Place) -> list[str]:
-    """Options that ask for less, each with the most that fits."""
+    """Options that ask for less; where none is enough, each beside no cache of prompts."""
+    alone = _each(short, place)
+    if alone or short.host_over_mib <= 0 or not short.wanted.server_cache_ram_mib:
+        return alone
+    both = _each(short.without_cached_prompts(), place)
+    return [f"lower server_cache_ram_mib to 0 and {cure}" for cure in both]
+
+
+def _each(short: Short, place: Place) -> list[str]:
+    """One option after the other, with the most that fits."""
     cures = []
     for option, values in OPTIONS.items():
         for value in islice(values(short), TRIED):

@@ -33,6 +33,11 @@ def plan_of(shape: ModelShape, ram_mib: int, cards: list[int], wishes: dict[str,
 
 def wishes_of(clause: str) -> dict[str, Any] | None:
     """What one cure tells to set; None for those that tell something else."""
+    parts = [_wish_of(part) for part in clause.split(" and ")]
+    return None if None in parts else {k: v for part in parts for k, v in (part or {}).items()}
+
+
+def _wish_of(clause: str) -> dict[str, Any] | None:
     less, unset = LESS.fullmatch(clause), UNSET.fullmatch(clause)
     if unset:
         return {unset["option"]: None}
@@ -147,6 +152,21 @@ def test_what_host_ram_lacks_is_taken_from_what_is_least_missed(
     made = plan_of(shape, whole.memory.host.need_mib - lacking_mib, [24576], wishes)
     assert made.refusal is not None
     assert cure in made.refusal.cure.split(", or "), made.refusal.cure
+
+
+def test_where_one_option_is_not_enough_it_is_named_beside_no_cached_prompts() -> None:
+    """2500 MiB are 452 more than the cache holds: four of the seven checkpoints of 149 MiB."""
+    wishes: dict[str, Any] = {"server_placement": "cpu-moe"}
+    whole = plan_of(qwen35_122b(), 300000, [24576], wishes)
+    assert whole.memory is not None
+    ram_mib = whole.memory.host.need_mib - 2500
+    made = plan_of(qwen35_122b(), ram_mib, [24576], wishes)
+    assert made.refusal is not None
+    clauses = [one for one in made.refusal.cure.split(", or ") if "server_cache_ram_mib" in one]
+    assert "lower server_cache_ram_mib to 0 and lower server_context_checkpoints to 3" in clauses
+    for clause in clauses:
+        cured = plan_of(qwen35_122b(), ram_mib, [24576], {**wishes, **(wishes_of(clause) or {})})
+        assert cured.refusal is None, (clause, cured.refusal)
 
 
 @pytest.mark.parametrize(
