@@ -9,6 +9,7 @@ from boxwright.catalog import Catalog, Distribution
 from boxwright.machine import Machine
 from boxwright.plan import (
     alone,
+    cache_kind,
     checkpoints,
     checks,
     driver,
@@ -144,6 +145,12 @@ def _model(
     if unknown is not None or checks.sizes(wanted) is not None:
         return wanted
     shape = known.shape
+    kind = cache_kind.decide(wanted, shape)
+    if isinstance(kind, Refusal):
+        draft.refuse(kind)
+        return wanted
+    wanted, note = kind
+    draft.warn(*filter(None, [note]))
 
     forced = wanted.server_placement != "auto"
 
