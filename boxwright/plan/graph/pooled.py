@@ -86,7 +86,7 @@ def attention(net: Net, block: Block, x: Tensor, geometry: Latent, pools: Pools)
     weight = net.needed(block, "attn_k_b.weight")
     query = ops.permute(ops.multiply(weight, ops.permute(q, 0, 2, 1, 3)), 0, 2, 1, 3)
     if block.has("indexer.proj.weight"):
-        net.picked = _picked(net, block, x, low, pools)
+        net.picked = _seen(net, block, x, low, pools)
     if net.picked is None:
         raise MissingTensor("indexer.proj")
     for one in (query, content):
@@ -95,15 +95,12 @@ def attention(net: Net, block: Block, x: Tensor, geometry: Latent, pools: Pools)
     cache = net.cache(block, rank, cells, net.batch.cache)
     net.store(block, cache, content, "k")
     k = ops.reshape(cache, rank, 1, cells, streams)
-    count = net.picked.ne[0]
-    live = ops.reshape(net.input("live rows", shape(count, 1, 1, tokens)), count, tokens)
-    mask = masked(net, block, net.picked, ops.over(live), Tensor(shape(count), F32, APART))
-    made = through_values(net, query, k, k, net.needed(block, "attn_v_b.weight"), mask)
+    made = through_values(net, query, k, k, net.needed(block, "attn_v_b.weight"), net.picked)
     return net.linear(made, block, "attn_output")
 
 
-def _picked(net: Net, block: Block, x: Tensor, low: Tensor, pools: Pools) -> Tensor:
-    """The rows that each token may see."""
+def _seen(net: Net, block: Block, x: Tensor, low: Tensor, pools: Pools) -> Tensor:
+    """The mask of the rows that each token may see."""
     tokens, size = x.ne[1], pools.head
     query = ops.reshape(net.linear(low, block, "indexer.attn_q_b"), size, pools.heads, tokens)
     cache = net.cache(block, 3 * size, net.batch.cells, net.batch.cache)
@@ -115,7 +112,9 @@ def _picked(net: Net, block: Block, x: Tensor, low: Tensor, pools: Pools) -> Ten
     score = scored(net, query, keys, weights, pools)
     rows = _best(net, score, pools)
     net.graph.expand(rows)
-    return rows
+    count = rows.ne[0]
+    live = ops.reshape(net.input("live rows", shape(count, 1, 1, tokens)), count, tokens)
+    return masked(net, block, rows, ops.over(live), Tensor(shape(count), F32, APART))
 
 
 def _kept(net: Net, block: Block, x: Tensor, cache: Tensor, pools: Pools) -> None:
