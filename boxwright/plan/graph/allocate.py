@@ -1,27 +1,71 @@
-"""How much memory a graph needs, as ggml's allocator gives it out and takes it back.
+"""Where a buffer's memory is given out and taken back, as ggml's allocator does.
 
-Source: ggml/src/ggml-alloc.c, b11549: the best fitting hole, else the end; a node may take over
-its source's memory when nobody else reads that.
+Source: ggml/src/ggml-alloc.c, b11549: the best fitting hole, else the end.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from boxwright.plan.graph.split import Plan
-from boxwright.plan.graph.tensors import NONE, OVER, ROPE, VIEW, Tensor
+from boxwright.plan.graph.program import GIVE, Program
 
-ALIGNMENT = 128  # of CUDA's buffers; the host's is smaller
 ENDLESS = 1 << 62
 
 
-class _Pool:
+class Free(NamedTuple):
+    """Free ranges of a buffer: offsets, sizes, and whether empty ones may be among them."""
+
+    offsets: tuple[int, ...] = (0,)
+    sizes: tuple[int, ...] = (ENDLESS,)
+    odd: bool = False
+
+
+class Range(NamedTuple):
+    """Memory that was given out."""
+
+    place: int
+    offset: int
+    bytes: int
+
+
+class Ran(NamedTuple):
+    """What a program left: the buffers, how much of each was in use at most, what it stored."""
+
+    free: tuple[Free, ...]
+    most: tuple[int, ...]
+    stored: tuple[Range, ...]
+
+
+def run(program: Program, before: Sequence[Free], loaded: Sequence[Range]) -> Ran:
+    """A program's memory; places are the numbers of the buffers."""
+    pools = [Pool(free) for free in before]
+    slots = dict(zip(program.loads, loaded, strict=True))
+    for slot, place, size in program.instructions:
+        if place == GIVE:
+            given = slots[slot]
+            pools[given.place].give(given.offset, given.bytes)
+        else:
+            slots[slot] = Range(place, pools[place].take(size), size)
+    return Ran(
+        tuple(pool.free for pool in pools),
+        tuple(pool.most for pool in pools),
+        tuple(slots[slot] for _, slot in program.stores),
+    )
+
+
+class Pool:
     """Free ranges of one buffer, by offset; the last one has no end."""
 
-    def __init__(self) -> None:
-        self.offsets, self.sizes = [0], [ENDLESS]
+    def __init__(self, free: Free) -> None:
+        self.offsets, self.sizes, self.odd = list(free.offsets), list(free.sizes), free.odd
         self.most = 0
-        self.odd = False
+
+    @property
+    def free(self) -> Free:
+        """What is free now."""
+        return Free(tuple(self.offsets), tuple(self.sizes), self.odd)
 
     def take(self, size: int) -> int:
         """The offset of so many bytes."""
@@ -85,69 +129,3 @@ class _Pool:
         if after < len(offsets) and offsets[index] + sizes[index] == offsets[after]:
             sizes[index] += sizes[after]
             del offsets[after], sizes[after]
-
-
-def peak_bytes(plan: Plan, backends: int) -> list[int]:
-    """The size of each backend's compute buffer."""
-    pools = [_Pool() for _ in range(backends)]
-    for leaf, place in plan.leaves:
-        _allocate(leaf, place, pools)
-    for node, _ in plan.nodes:
-        if node.view is not None and node.op != NONE:
-            node.view.views += 1
-        for source in node.src:
-            base = source.src[0] if source.op == VIEW else source
-            base.children += 1
-    for node, place in plan.nodes:
-        for source in node.src:
-            if source.op == NONE and not source.owned:
-                _allocate(source, place, pools)
-        _allocate(node, place, pools)
-        for source in node.src:
-            base = source.src[0] if source.op == VIEW else source
-            base.children -= 1
-            if base.children == 0 and base.views == 0:
-                _let_go(base, pools)
-    return [pool.most for pool in pools]
-
-
-def _padded(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
-
-
-def _allocate(tensor: Tensor, place: int, pools: list[_Pool]) -> None:
-    if tensor.view is not None or tensor.owned or tensor.home is not None:
-        return
-    tensor.owned = True
-    if tensor.op == OVER or tensor.op == ROPE:
-        for source in tensor.src:
-            if _taken_over(tensor, source):
-                return
-    tensor.buffer = place
-    tensor.offset = pools[place].take(_padded(tensor.size))
-
-
-def _taken_over(tensor: Tensor, source: Tensor) -> bool:
-    """Whether the tensor lies where its source did; views own nothing that could be taken."""
-    if not source.owned or source.output or source.children != 1 or source.views:
-        return False
-    if source.ne != tensor.ne or source.nb != tensor.nb or source.kind != tensor.kind:
-        return False
-    tensor.buffer, tensor.offset = source.buffer, source.offset
-    source.owned = False
-    return True
-
-
-def _let_go(source: Tensor, pools: list[_Pool]) -> None:
-    if source.view is not None:
-        root = source.view
-        root.views -= 1
-        if root.views or root.children or not root.owned:
-            return
-    else:
-        root = source
-        if not root.owned:
-            return
-    if not root.output:
-        root.owned = False
-        pools[root.buffer].give(root.offset, _padded(root.size))

@@ -31,10 +31,10 @@ class Parts:
 def build(net: Net, blocks: Sequence[Block], x: Tensor, parts: Parts) -> Graph:
     """The graph of one batch, from its embeddings on."""
     kept: Tensor | None = None
-    for index, block in enumerate(blocks):
-        net.layer = index
+    for block in blocks:
+        net.begin(block)
         cur = _mixed(net, x, kept, block, "attn_res_score")
-        banks = parts.every > 0 and index % parts.every == 0
+        banks = parts.every > 0 and block.number % parts.every == 0
         if banks:
             one = ops.reshape(x, x.ne[0], 1, x.ne[1])
             kept = one if kept is None else ops.concat(kept, one, 1)

@@ -30,6 +30,7 @@ class Block:
     reads another one's cache (`keeps` false) reads it there. `window` is in tokens, None for full
     attention; `ropes` tells whether its attention is rotary, `used` how many experts a token has,
     `clamps` whether what routed experts and other feed-forward parts gate is clamped.
+    Layers are alike whatever their `number` is.
     """
 
     dims: Dims
@@ -45,6 +46,7 @@ class Block:
     cache_device: int
     keeps: bool = True
     clamps: tuple[bool, bool] = (False, False)
+    number: int = field(default=0, compare=False)
 
     def has(self, name: str) -> bool:
         """Whether the layer has this tensor."""
@@ -55,9 +57,10 @@ class Block:
         found = (one for one in names if self.has(f"{one}.weight") or self.has(one))
         return next(found, "")
 
-    def placed(self, device: int, experts: int, cache_device: int) -> Block:
-        """The same layer elsewhere."""
-        return replace(self, device=device, experts=experts, cache_device=cache_device)
+    def placed(self, number: int, device: int, experts: int, cache_device: int) -> Block:
+        """The same as layer of this number, elsewhere."""
+        places = {"device": device, "experts": experts, "cache_device": cache_device}
+        return replace(self, number=number, **places)
 
     @property
     def cached_k(self) -> int:

@@ -2,56 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 
 from boxwright.plan.context import CACHE_TYPES, ContextSize
-from boxwright.plan.graph.allocate import peak_bytes
-from boxwright.plan.graph.block import Batch, Block, Dims
+from boxwright.plan.graph.block import Batch
+from boxwright.plan.graph.buffers import Buffers, Where
 from boxwright.plan.graph.known import GROWING, KNOWN
 from boxwright.plan.graph.model import build
 from boxwright.plan.graph.net import Net
-from boxwright.plan.graph.prepare import Prepared, in_order, placed, prepared
-from boxwright.plan.graph.split import plan
-from boxwright.plan.graph.style import Style
-from boxwright.plan.graph.tensors import Kind
+from boxwright.plan.graph.prepare import Prepared, prepared
+from boxwright.plan.graph.repeat import kept_layers
+from boxwright.plan.graph.sections import (
+    FIRST_HOME,
+    HOST_HOME,
+    OUTPUT_HOME,
+    PARTS,
+    NotCut,
+    sections,
+)
+from boxwright.plan.graph.tensors import Graph, Kind
 from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import ModelShape
 
-LONGEST_PERIOD = 8  # of layers that alternate: Gemma's six are the longest that are usual
-KEPT = 2
 
-
-@dataclass(frozen=True)
-class _Order:
-    """Everything that a graph and its allocation rest on."""
-
-    blocks: tuple[Block, ...]
-    outside: Dims
-    batch: Batch
-    style: Style
-    host: int
-    output_device: int
-    slides: bool
-    pipelined: bool
-
-
-def compute_bytes(
-    shape: ModelShape, layout: Layout, size: ContextSize, exact: bool = True
-) -> dict[int, int]:
+def compute_bytes(shape: ModelShape, layout: Layout, size: ContextSize) -> dict[int, int]:
     """The compute buffer of every device and of HOST.
 
-    Not `exact` is quicker, and some MiB off: of layers that repeat only two are built, since the
-    next ones find the memory of those before them given back, and layouts that leave some layers'
-    experts in host RAM are taken for one another. A shape that tells no tensors, or not those that
-    its architecture's graph needs, is taken for a usual transformer of its size.
+    A shape that tells no tensors, or not those that its architecture's graph needs, is taken for a
+    usual transformer of its size.
     """
     try:
         if shape.blocks:
-            return _computed(prepared(shape, usual=False), layout, size, exact)
+            return _computed(prepared(shape, usual=False), layout, size)
     except LookupError:
         pass
-    return _computed(prepared(shape, usual=True), layout, size, exact)
+    return _computed(prepared(shape, usual=True), layout, size)
 
 
 def doubt(shape: ModelShape) -> str | None:
@@ -75,47 +61,47 @@ def doubt(shape: ModelShape) -> str | None:
     return None
 
 
-def _computed(model: Prepared, layout: Layout, size: ContextSize, exact: bool) -> dict[int, int]:
+def _computed(model: Prepared, layout: Layout, size: ContextSize) -> dict[int, int]:
     host, count = layout.devices, model.spread_layers
-    blocks = placed(model, layout)
-    output = layout.device_of(count, count)
-    order = _Order(
-        blocks=tuple(blocks) if exact else _without_repeats(in_order(blocks, host)),
-        outside=model.outside,
-        batch=_batch(model, size),
-        style=model.style,
-        host=host,
-        output_device=host if output == HOST else output,
-        slides=model.window is not None,
+    places = [host if place == HOST else place for place in layout.places(count)]
+    where = Where(
+        tuple(
+            (
+                places[number],
+                host if (experts := layout.experts_device(number, count)) == HOST else experts,
+                places[model.read[number]],
+            )
+            for number in range(len(model.blocks))
+        ),
+        places[count],
+        host,
         pipelined=layout.devices > 1 and layout.gpu_layers > count and not layout.overrides,
     )
-    sizes = _peaks(order)
+    sizes = _buffers(model, _batch(model, size))(where)
     return {**dict(enumerate(sizes[:-1])), HOST: sizes[-1]}
 
 
-@lru_cache(maxsize=1024)
-def _peaks(order: _Order) -> tuple[int, ...]:
-    net = Net(order.batch, order.outside, order.host, order.output_device, order.slides)
-    graph = build(net, order.blocks, order.style)
-    return tuple(peak_bytes(plan(graph, order.host, order.pipelined), order.host + 1))
+@lru_cache(maxsize=8)
+def _buffers(model: Prepared, batch: Batch) -> Buffers:
+    by_number = model.style.by_number
+    kept = kept_layers([(id(one), by_number(n)) for n, one in enumerate(model.blocks)])
+    graph = _graph(model, batch, kept.layers)
+    try:
+        return Buffers(sections(graph, [1, *kept.periods]), [0, *(1 + n for n in kept.stands)])
+    except NotCut:
+        graph = _graph(model, batch, range(len(model.blocks)))
+        graph.cuts = graph.cuts[:1]
+        return Buffers(sections(graph, [0]), [0])
 
 
-def _without_repeats(blocks: list[Block]) -> tuple[Block, ...]:
-    """Runs of layers that repeat, with any period, cut down to two repetitions."""
-    numbers = {id(block): number for number, block in enumerate(blocks)}
-    order = [numbers[id(block)] for block in blocks]
-    kept: list[int] = []
-    index = 0
-    while index < len(order):
-        for period in range(1, LONGEST_PERIOD + 1):
-            last = kept[-period:]
-            if order[index : index + period] == last and kept[-KEPT * period :] == last * KEPT:
-                index += period
-                break
-        else:
-            kept.append(order[index])
-            index += 1
-    return tuple(blocks[number] for number in kept)
+def _graph(model: Prepared, batch: Batch, layers: Sequence[int]) -> Graph:
+    """The graph of some layers, with homes in place of devices."""
+    net = Net(batch, model.outside, HOST_HOME, OUTPUT_HOME, model.window is not None)
+    blocks = []
+    for number, layer in enumerate(layers):
+        first = FIRST_HOME + PARTS * number
+        blocks.append(model.blocks[layer].placed(layer, first, first + 1, first + 2))
+    return build(net, blocks, model.style)
 
 
 def _batch(model: Prepared, size: ContextSize) -> Batch:

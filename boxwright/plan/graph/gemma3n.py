@@ -15,7 +15,6 @@ from boxwright.plan.graph.style import Style
 from boxwright.plan.graph.tensors import I32, Graph, Tensor, shape
 
 COPIES = 4
-SPARSE_LAYERS = 10  # the first ones, whose feed-forward part keeps its largest activations
 
 
 def build(net: Net, blocks: Sequence[Block], style: Style, x: Tensor, rows: Tensor | None) -> Graph:
@@ -26,8 +25,8 @@ def build(net: Net, blocks: Sequence[Block], style: Style, x: Tensor, rows: Tens
     net.graph.expand(rows)
     own = gemma4.mixed(net, blocks[0], x, rows)
     x = ops.concat(x, _like(x, _more(net, x, "altup_proj")), 2)
-    for index, block in enumerate(blocks):
-        net.layer = index
+    for block in blocks:
+        net.begin(block)
         x = _layer(net, block, style, x, own)
     x = _merged(net, x)
     x = ops.rows(x, net.input("outputs", shape(net.batch.outputs), I32))
@@ -80,7 +79,8 @@ def _layer(net: Net, block: Block, style: Style, x: Tensor, own: Tensor) -> Tens
     cur = net.norm(attention(net, block, style, cur), block, "post_attention_norm")
     cur = ops.over(cur, active)
     inside = ops.over(ops.over(cur, beside))
-    cur = _feed_forward(net, block, net.norm(inside, block, "ffn_norm"))
+    sparse = net.layer < style.sparse_layers
+    cur = _feed_forward(net, block, net.norm(inside, block, "ffn_norm"), sparse)
     cur = ops.over(net.norm(cur, block, "post_ffw_norm"), inside)
     corrected = _corrected(net, block, predicted, cur)
     first = ops.over(_one(corrected), net.needed(block, "altup_correct_scale.weight"))
@@ -90,9 +90,10 @@ def _layer(net: Net, block: Block, style: Style, x: Tensor, own: Tensor) -> Tens
     return ops.concat(_one(corrected), ops.over(_others(corrected), first), 2)
 
 
-def _feed_forward(net: Net, block: Block, x: Tensor) -> Tensor:
+def _feed_forward(net: Net, block: Block, x: Tensor, sparse: bool) -> Tensor:
+    """A sparse one keeps its largest activations."""
     up, gate = net.linear(x, block, "ffn_up"), net.linear(x, block, "ffn_gate")
-    if net.layer < SPARSE_LAYERS:
+    if sparse:
         mean = ops.made((1, *gate.ne[1:]), gate)
         spread = ops.over(ops.over(ops.row_sums(ops.over(ops.over(gate, mean)))))
         gate = ops.over(ops.over(gate, ops.over(mean, ops.over(spread))))

@@ -48,7 +48,7 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     last = len(blocks) - 1 if style.rows_chosen else None
     stack = style.inputs.stack
     for index, block in enumerate(blocks):
-        net.layer = index
+        net.begin(block)
         x = stack.added(net, x, stack.before)
         x = layer(net, block, style, x, index == last)
         x = stack.added(net, x, stack.after)

@@ -42,6 +42,11 @@ class Net:
     values: Tensor | None = None
     wide_mask: Tensor | None = None
 
+    def begin(self, block: Block) -> None:
+        """Go on with this layer."""
+        self.layer = block.number
+        self.graph.cut()
+
     def input(self, name: str, ne: Shape, kind: Kind = F32) -> Tensor:
         """An input that the host fills; made once, by name."""
         if name not in self.inputs:

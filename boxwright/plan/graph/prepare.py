@@ -13,7 +13,7 @@ from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import ModelShape
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """What does not depend on the layout. `blocks` are placed on backend 0; `read` names for each
     layer the one whose cache it reads."""
@@ -30,49 +30,6 @@ class Prepared:
 def prepared(shape: ModelShape, usual: bool) -> Prepared:
     """The layers of a shape, or those of a `usual` transformer of its size."""
     return _prepare(guessed(shape) if usual else shape)
-
-
-def placed(model: Prepared, layout: Layout) -> list[Block]:
-    """The layers where a layout puts them; layers that are alike and lie alike are one object."""
-    count, host = model.spread_layers, layout.devices
-    known: dict[tuple[int, int, int, int], Block] = {}
-    found = []
-    for number, block in enumerate(model.blocks):
-        device, experts = layout.device_of(number, count), layout.experts_device(number, count)
-        cache = layout.device_of(model.read[number], count)
-        key = (id(block), device, experts, cache)
-        if key not in known:
-            places = (host if one == HOST else one for one in (device, experts, cache))
-            known[key] = block.placed(*places)
-        found.append(known[key])
-    return found
-
-
-def in_order(blocks: list[Block], host: int) -> list[Block]:
-    """The layers with their experts moved: of each device's, those in host RAM come first.
-
-    Half of them if there are any of both kinds, so that layouts of other counts look the same.
-    """
-    found = list(blocks)
-    known: dict[tuple[int, int], Block] = {}
-    for device in {block.device for block in blocks}:
-        own = [n for n, block in enumerate(blocks) if block.device == device and _routed(block)]
-        places = {blocks[number].experts for number in own}
-        if len(places) < 2:
-            continue
-        other = next(place for place in sorted(places) if place != host)
-        for index, number in enumerate(own):
-            place = host if 2 * index < len(own) else other
-            key = (id(blocks[number].dims), place)
-            if key not in known:
-                block = blocks[number]
-                known[key] = block.placed(block.device, place, block.cache_device)
-            found[number] = known[key]
-    return found
-
-
-def _routed(block: Block) -> bool:
-    return block.has("ffn_gate_inp.weight")
 
 
 def _prepare(shape: ModelShape) -> Prepared:

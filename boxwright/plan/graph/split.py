@@ -8,154 +8,103 @@ room that CUDA takes for copies of them is a reserve of its own.
 
 from __future__ import annotations
 
-from boxwright.plan.graph.tensors import ATTEND, NONE, ROPE, VIEW, Graph, Tensor
+from typing import NamedTuple
 
-MAX_COPIES = 4  # GGML_SCHED_MAX_COPIES
-
-
-class Plan:
-    """The graph as it is allocated: leaves first, then nodes with the copies they need."""
-
-    def __init__(self) -> None:
-        self.leaves: list[tuple[Tensor, int]] = []
-        self.nodes: list[tuple[Tensor, int]] = []
+from boxwright.plan.graph.sections import NOTHING, Section, Source
 
 
-class _Split:
-    def __init__(self, place: int) -> None:
-        self.place = place
-        self.nodes: list[Tensor] = []
-        self.inputs: list[Tensor] = []
+class Around(NamedTuple):
+    """What the places in a section depend on: those of its homes and of externals, of the host, and
+    those of the weights that are read just `before` and `after` it."""
+
+    homes: tuple[int, ...]
+    externals: tuple[int, ...]
+    host: int
+    before: int
+    after: int
 
 
-def plan(graph: Graph, host: int, pipelined: bool) -> Plan:
-    """Places and copies; `host` is the number of the last backend."""
-    _place_by_weights(graph, host)
-    _spread(graph.nodes, host, gpus_only=True)
-    _spread(graph.nodes, host, gpus_only=False)
-    _place_the_rest(graph.nodes)
-    copies: dict[tuple[int, int], list[Tensor]] = {}
-    splits = _split(graph.nodes, MAX_COPIES if pipelined else 1, copies)
-    return _allocated_order(graph, splits, copies, pipelined)
+class Step(NamedTuple):
+    """A node at which another split may begin: in another place, with foreign sources (`crossings`
+    by number), or with a weight that lies elsewhere."""
+
+    node: int
+    place: int
+    reads_weight: bool
+    crossings: tuple[int, ...]
 
 
-def _place_by_weights(graph: Graph, host: int) -> None:
-    for leaf in graph.leaves:
-        if leaf.input:
-            leaf.place = host
-    for node in graph.nodes:
-        home = node.view.home if node.view is not None else None
-        if home is None and node.op != ROPE and node.op != ATTEND:
-            for source in node.src:
-                if source.weight:
-                    home = source.home
-                    break
-        node.place = home
+class Read(NamedTuple):
+    """What a node really reads: a tensor of the section, or above all of those a copy."""
+
+    tensor: int
+    plain: bool
+    source: Source
 
 
-def _spread(nodes: list[Tensor], host: int, gpus_only: bool) -> None:
-    """Neighbours take the place of the node before them, then of the one after."""
-    for order in (nodes, reversed(nodes)):
-        current: int | None = None
-        for node in order:
-            if node.place is not None:
-                current = None if gpus_only and node.place == host else node.place
-            elif current is not None:
-                node.place = current
+class Places(NamedTuple):
+    """A section with its places: of every node, the steps, what is read (weights and caches left
+    out), which sources are copied to which place, and which tensors are read where they lie."""
+
+    nodes: tuple[int, ...]
+    steps: tuple[Step, ...]
+    reads: tuple[tuple[Read, ...], ...]
+    crossings: tuple[tuple[Source, int], ...]
+    direct: tuple[int, ...]
 
 
-def _place_the_rest(nodes: list[Tensor]) -> None:
-    """Leaves that are no inputs lie where they are first read."""
-    for node in nodes:
-        for source in node.src:
-            if source.place is None and source.op == NONE and source.home is None:
-                source.place = node.place
-
-
-def _where(tensor: Tensor) -> int | None:
-    """The backend in whose memory a tensor lies, or will."""
-    if tensor.home is not None:
-        return tensor.home
-    if tensor.view is None:
-        return tensor.place
-    if tensor.view.home is not None:
-        return tensor.view.home
-    return tensor.view.place if tensor.op == VIEW else tensor.place
-
-
-def _split(
-    nodes: list[Tensor], count: int, copies: dict[tuple[int, int], list[Tensor]]
-) -> list[_Split]:
-    splits: list[_Split] = []
-    current: _Split | None = None
-    for node in nodes:
-        place = node.place
-        assert place is not None
-        if current is None or place != current.place or _needs_new(node, current):
-            current = _Split(place)
-            splits.append(current)
-        current.nodes.append(node)
-        for index, source in enumerate(node.src):
-            if _where(source) == place:
+def placed(section: Section, around: Around) -> Places:
+    """The places of one section."""
+    nodes = _by_weights(section, around)
+    own, copies = len(section.nodes), len(section.nodes) + len(section.externals)
+    crossings: dict[tuple[int, int], int] = {}
+    crossed: list[tuple[Source, int]] = []
+    steps: list[Step] = []
+    reads: list[tuple[Read, ...]] = []
+    current = NOTHING
+    for number, node in enumerate(section.nodes):
+        place, foreign, found, reads_weight = nodes[number], [], [], False
+        for source in node.sources:
+            if source.home >= 0:
+                lies = around.homes[source.home]
+            elif source.lies < own:
+                lies = nodes[source.lies]
+            else:
+                lies = around.externals[source.lies - own]
+            if lies == place:
+                if source.tensor >= 0:
+                    found.append(Read(source.tensor, source.plain, source))
                 continue
-            key = (id(source), place)
-            if key not in copies:
-                copies[key] = [_copy_of(source, count > 1) for _ in range(count)]
-                current.inputs.append(source)
-            node.src[index] = copies[key][0]
-    return splits
+            key = (source.number, place)
+            if key not in crossings:
+                crossings[key] = len(crossed)
+                crossed.append((source, place))
+            reads_weight = reads_weight or source.weight
+            foreign.append(crossings[key])
+            found.append(Read(copies + crossings[key], True, source))
+        if foreign or place != current:
+            steps.append(Step(number, place, reads_weight, tuple(foreign)))
+            current = place
+        reads.append(tuple(found))
+    direct = {read.tensor for some in reads for read in some if own <= read.tensor < copies}
+    return Places(nodes, tuple(steps), tuple(reads), tuple(crossed), tuple(sorted(direct)))
 
 
-def _needs_new(node: Tensor, split: _Split) -> bool:
-    if split.inputs:
-        for source in node.src:
-            if source.weight and source.home != split.place:
-                return True
-    return False
-
-
-def _copy_of(tensor: Tensor, kept: bool) -> Tensor:
-    made = Tensor(tensor.ne, tensor.kind, NONE, (), tensor.nb)
-    made.input = made.output = kept
-    return made
-
-
-def _allocated_order(
-    graph: Graph,
-    splits: list[_Split],
-    copies: dict[tuple[int, int], list[Tensor]],
-    pipelined: bool,
-) -> Plan:
-    made = Plan()
-    for split in splits:
-        for source in split.inputs:
-            root = source.view if source.view is not None else source
-            # keeps the source until it is copied; what it shows does not matter to the allocator
-            keeper = Tensor(source.ne, source.kind, NONE, (source,), source.nb, root)
-            made.nodes.append((keeper, _where(source) or 0))
-            made.nodes.append((copies[id(source), split.place][0], split.place))
-        made.nodes += [(node, node.place or 0) for node in split.nodes]
-    if pipelined:
-        made.leaves += _kept_inputs(graph, copies)
-        for split in splits:
-            for source in split.inputs:
-                made.leaves += [(one, split.place) for one in copies[id(source), split.place]]
-    made.leaves += [(leaf, leaf.place or 0) for leaf in graph.leaves]
-    return made
-
-
-def _kept_inputs(
-    graph: Graph, copies: dict[tuple[int, int], list[Tensor]]
-) -> list[tuple[Tensor, int]]:
-    """Each input as often as batches are under way, none of them ever overwritten."""
-    found: list[tuple[Tensor, int]] = []
-    for leaf in graph.leaves:
-        if not leaf.input:
-            continue
-        place = leaf.place or 0
-        key = (id(leaf), place)
-        if key not in copies:
-            leaf.output = True
-            copies[key] = [leaf, *(_copy_of(leaf, True) for _ in range(MAX_COPIES - 1))]
-        found += [(one, place) for one in copies[key]]
-    return found
+def _by_weights(section: Section, around: Around) -> tuple[int, ...]:
+    """Each node where its weight lies; others beside the node before them if that is on a GPU, else
+    the one after them, as the scheduler spreads GPUs first, downwards and then up."""
+    drawn = [around.homes[node.home] if node.home >= 0 else NOTHING for node in section.nodes]
+    after, following = around.after, [NOTHING] * len(drawn)
+    for number in range(len(drawn) - 1, -1, -1):
+        if drawn[number] >= 0:
+            after = drawn[number]
+        following[number] = after
+    before, host = around.before, around.host
+    for number, place in enumerate(drawn):
+        if place >= 0:
+            before = place
+        elif before >= 0 and (before != host or following[number] in (host, NOTHING)):
+            drawn[number] = before
+        else:
+            drawn[number] = following[number]
+    return tuple(drawn)

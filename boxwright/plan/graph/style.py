@@ -74,11 +74,22 @@ class Style:
     streams_apart: bool = False
     streams_gated: bool = False
     gram_size: int = 0
+    sparse_layers: int = 0
     routing: Routing = field(default_factory=Routing)
     recurrence: Recurrence | None = None
     latent: Latent | None = None
     compression: Compression | None = None
     blockwise: Blockwise | None = None
+
+    def by_number(self, layer: int) -> tuple[int, bool, bool, bool]:
+        """What a layer's number decides of it, beside its tensors."""
+        stack = self.inputs.stack
+        return (
+            layer if self.banks_every is not None else 0,
+            layer < self.sparse_layers,
+            layer in stack.before,
+            layer in stack.after,
+        )
 
     def ropes(self, layer: int, window: int | None) -> bool:
         """Whether this layer's attention is rotary."""
@@ -155,4 +166,5 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         latent=geometry.latent(architecture, metadata),
         compression=geometry.compression(metadata) if architecture == "deepseek4" else None,
         blockwise=geometry.blockwise(metadata) if architecture == "minimax-m3" else None,
+        sparse_layers=10 if architecture == "gemma3n" else 0,
     )

@@ -36,27 +36,23 @@ class Tensor:
 
     `view` is the tensor whose memory this one shows; `home` the backend whose buffer holds it
     before the graph runs (weights and caches), `weight` whether that draws operations there.
-    `place` is the backend that computes it. The rest is the allocator's.
+    `section` and `number` tell where in the graph it stands, once that is cut.
     """
 
     __slots__ = (
-        "buffer",
-        "children",
         "home",
         "input",
         "kind",
         "nb",
         "ne",
-        "offset",
+        "number",
         "op",
         "output",
-        "owned",
-        "place",
+        "section",
         "seen",
         "size",
         "src",
         "view",
-        "views",
         "weight",
     )
 
@@ -79,9 +75,8 @@ class Tensor:
             self.nb = nb
             self.size = 0 if view is not None else byte_size(ne, nb, kind)
         self.home: int | None = None
-        self.place: int | None = None
-        self.weight = self.input = self.output = self.seen = self.owned = False
-        self.children = self.views = self.offset = self.buffer = 0
+        self.weight = self.input = self.output = self.seen = False
+        self.section = self.number = -1
 
     @property
     def rows(self) -> int:
@@ -137,6 +132,11 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[Tensor] = []
         self.leaves: list[Tensor] = []
+        self.cuts = [(0, 0)]
+
+    def cut(self) -> None:
+        """Begin a section with what comes next."""
+        self.cuts.append((len(self.nodes), len(self.leaves)))
 
     def expand(self, tensor: Tensor) -> None:
         """Add a tensor after everything it rests on (`ggml_build_forward_expand`)."""
