@@ -142,9 +142,7 @@ def suits(
     wanted, placed = sizes.decide(
         wanted,
         shape,
-        lambda wish, exact=True: place(
-            steady, catalog, wish, shape, chosen, exact and not estimated
-        ),
+        lambda wish: place(steady, catalog, wish, shape, chosen),
     )
     if isinstance(placed, Refusal) or not placed.fits:
         return False

@@ -154,9 +154,9 @@ def _model(
 
     forced = wanted.server_placement != "auto"
 
-    def placed_as(wanted: Wanted, exact: bool = True, of: ModelShape = shape) -> Placed | Refusal:
+    def placed_as(wanted: Wanted, of: ModelShape = shape) -> Placed | Refusal:
         cards = alone.decide(machine, catalog, wanted, of, chosen) if forced else chosen
-        return place(machine, catalog, wanted, of, cards, exact)
+        return place(machine, catalog, wanted, of, cards)
 
     wanted, placed = sizes.decide(wanted, shape, placed_as)
     if isinstance(placed, Refusal):

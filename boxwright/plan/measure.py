@@ -14,10 +14,7 @@ from boxwright.shapes import ModelShape
 
 
 class Measure:
-    """Call it with a layout. What it found it keeps: a search asks for many layouts twice.
-
-    Compute buffers that are not `exact` are quicker to find and some MiB off.
-    """
+    """Call it with a layout. What it found it keeps: a search asks for many layouts twice."""
 
     def __init__(
         self,
@@ -26,9 +23,7 @@ class Measure:
         cards: Sequence[UsedCard],
         host_total_mib: int,
         wanted: Wanted,
-        exact: bool,
     ) -> None:
-        self._exact = exact
         self._shape, self._size, self._cards = shape, size, cards
         self._host_total_mib, self._wanted = host_total_mib, wanted
         self._found: dict[tuple[Layout, bool], MemoryPlan] = {}
@@ -63,7 +58,6 @@ class Measure:
                 self._host_total_mib,
                 wanted.server_cache_ram_mib,
                 buffers,
-                self._exact,
                 checkpoints.per_slot(wanted, self._size),
             )
             found = moe_cache.added(made, layout, self._shape, wanted.server_moe_cache_mib)

@@ -30,18 +30,17 @@ def compute(
     host_total_mib: int,
     cache_ram_mib: int,
     buffers: bool = True,
-    exact: bool = True,
     checkpoints: int = 0,
 ) -> MemoryPlan:
     """The memory of this layout on these cards (of known VRAM) and this host.
 
-    Without `buffers` those for computing are left at 0; not `exact`, they are quicker to find
-    and some MiB off. `checkpoints` is how many of them each sequence keeps.
+    Without `buffers` those for computing are left at 0. `checkpoints` is how many of them each
+    sequence keeps.
     """
     parts = shares(shape, layout)
     context = _context_bytes(shape, layout, size)
     nothing = dict.fromkeys(range(HOST, layout.devices), 0)
-    computed = compute_bytes(shape, layout, size, exact) if buffers else nothing
+    computed = compute_bytes(shape, layout, size) if buffers else nothing
     offloaded_mib = _op_offload_mib(shape, layout)
     if layout.devices and not layout.gpu_layers:
         # prompts are computed there, in the buffers that llama-fit-params counts for the host

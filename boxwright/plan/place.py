@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from boxwright.catalog import Catalog
 from boxwright.machine import Machine
 from boxwright.plan import on_host, placement, speed
@@ -19,24 +17,12 @@ from boxwright.shapes import ModelShape
 
 
 def place(
-    machine: Machine,
-    catalog: Catalog,
-    wanted: Wanted,
-    shape: ModelShape,
-    chosen: Cards,
-    exact: bool = True,
+    machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape, chosen: Cards
 ) -> Placed | Refusal:
-    """The placement for wishes with sizes as numbers; whether it fits is its own `fits`.
-
-    Layouts are searched by quick figures, and the one that is found is measured exactly (if not
-    `exact`, it keeps its figures, which are some MiB off).
-    """
+    """The placement for wishes with sizes as numbers; whether it fits is its own `fits`."""
     assert wanted.server_cache_type in CACHE_TYPES
     size = size_of(wanted)
-    quick, exactly = (
-        Measure(shape, size, chosen.used, machine.memory.total_mib, wanted, how)
-        for how in (False, True)
-    )
+    measure = Measure(shape, size, chosen.used, machine.memory.total_mib, wanted)
     state, steady = state_bytes(shape, size), unmeasured(machine)
 
     def expect(layout: Layout) -> Speed | None:
@@ -46,14 +32,7 @@ def place(
         expected = expect(layout)
         return expected.decode_tok_s[1] if expected else 0.0
 
-    def search(measure: Measure) -> Placed | Refusal:
-        best = placement.decide(shape, wanted, len(chosen.used), measure, state, rate)
-        if isinstance(best, Refusal):
-            return best
-        return on_host.instead(best, shape, wanted, measure, expect)
-
-    found = search(quick)
-    if isinstance(found, Refusal) or not exact:
-        return found
-    placed = replace(found, memory=exactly(found.layout))
-    return placed if placed.fits or not found.fits else search(exactly)
+    best = placement.decide(shape, wanted, len(chosen.used), measure, state, rate)
+    if isinstance(best, Refusal):
+        return best
+    return on_host.instead(best, shape, wanted, measure, expect)

@@ -6,8 +6,8 @@ batch too, since a larger one is what makes prefill faster (reference/llama-cpp.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from boxwright.plan.experts import host_expert_bytes
 from boxwright.plan.placement import Placed
@@ -22,11 +22,7 @@ CONTEXT_STEP = 1024
 UNKNOWN_CONTEXT = 131072  # of a model whose header does not tell what it was trained with
 
 
-class Place(Protocol):
-    """Places for wishes with sizes as numbers; `exact` or some MiB off, and quicker."""
-
-    def __call__(self, wanted: Wanted, exact: bool = True) -> Placed | Refusal:
-        """The placement."""
+Place = Callable[[Wanted], Placed | Refusal]  # for wishes with sizes as numbers
 
 
 def decide(wanted: Wanted, shape: ModelShape, place: Place) -> tuple[Wanted, Placed | Refusal]:
@@ -69,14 +65,14 @@ def _with_largest_context(wanted: Wanted, shape: ModelShape, place: Place) -> Wa
     low, high = LEAST_CONTEXT * users // CONTEXT_STEP, max(most, 1)
     least = low = min(low, high)
 
-    def placed(steps: int, exact: bool = False) -> Placed | None:
-        found = place(replace(wanted, server_context=steps * CONTEXT_STEP), exact)
+    def placed(steps: int) -> Placed | None:
+        found = place(replace(wanted, server_context=steps * CONTEXT_STEP))
         return found if isinstance(found, Placed) and found.fits else None
 
-    smallest = placed(least, exact=True)
+    smallest = placed(least)
 
-    def fits(steps: int, exact: bool = False) -> bool:
-        found = placed(steps, exact)
+    def fits(steps: int) -> bool:
+        found = placed(steps)
         on_cards = smallest.layout.gpu_layers if smallest else 0
         return found is not None and found.layout.gpu_layers >= on_cards
 
@@ -88,6 +84,4 @@ def _with_largest_context(wanted: Wanted, shape: ModelShape, place: Place) -> Wa
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    while low > least and not fits(low, exact=True):
-        low -= 1
     return replace(wanted, server_context=low * CONTEXT_STEP)

@@ -27,7 +27,8 @@ class Style:
     `form` names a layer of its own (forms.py), `head` is the width of RWKV's heads. Without `flash`
     attention keeps its scores, without `cached` nothing else. `feeds_normed` gives the feed-forward
     part what attention read where that has no norm of its own (StableLM 2 12B), `output_scaled`
-    scales what the output reads, beside the norm that is kept (t_embd).
+    scales what the output reads, beside the norm that is kept (t_embd). `sparse_layers` are the
+    first ones, whose feed-forward part keeps its largest activations (Gemma 3n).
     """
 
     centred: bool = False
