@@ -38,7 +38,7 @@ def next_better(machine: Machine, catalog: Catalog, chosen: Wanted) -> str | Non
 
         def does(more_gb: int, one: Candidate = candidate) -> bool:
             more = _with_ram(machine, more_gb)
-            return suits(more, catalog, one.wished(chosen), one.shape, estimated=True)
+            return suits(more, catalog, one.wished(chosen), one.shape)
 
         if not does(MORE_RAM_GB[-1]):
             continue

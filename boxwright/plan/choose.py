@@ -75,7 +75,7 @@ def settle(
     for candidate in candidates(catalog, wanted):
         named = candidate.wished(wanted)
         # after one whose shape cannot be had only known shapes count: estimates are of no use
-        if unknown is None and not suits(machine, catalog, named, candidate.shape, estimated=True):
+        if unknown is None and not suits(machine, catalog, named, candidate.shape):
             continue
         choice = choose_model(catalog, named)
         if isinstance(choice, Refusal):
@@ -122,13 +122,8 @@ def _rank(row: ModelRow, shape: ModelShape) -> tuple[int, float]:
     return row.quality - lost, bits
 
 
-def suits(
-    machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape, estimated: bool = False
-) -> bool:
-    """Whether a model fits with the wanted context, and decodes as fast as `auto` asks.
-
-    An `estimated` shape is not worth exact figures.
-    """
+def suits(machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape) -> bool:
+    """Whether a model fits with the wanted context, and decodes as fast as `auto` asks."""
     total_mib = machine.memory.total_mib // GIB_MIB * GIB_MIB
     memory = replace(unmeasured(machine).memory, total_mib=total_mib)
     steady = replace(machine, memory=memory)

@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 
 from boxwright.plan.context import CACHE_TYPES, ContextSize
 from boxwright.plan.graph import compute_bytes, doubt, ops
-from boxwright.plan.graph.allocate import peak_bytes
-from boxwright.plan.graph.split import plan
+from boxwright.plan.graph.buffers import Buffers, Where
+from boxwright.plan.graph.compute import batch_of, buffers, graph_of
+from boxwright.plan.graph.prepare import prepared
+from boxwright.plan.graph.sections import FIRST_HOME, HOST_HOME, sections
 from boxwright.plan.graph.tensors import Graph, Tensor, shape
 from boxwright.plan.layout import HOST, Layout, all_layers, first_layers
 from boxwright.shapes import shape_from_json
 from tests.integration.memory_cases import Case
+from tests.shapes import EVERY
 from tests.shapes.read import shape_of
 from tests.unit.plans import planned, tiny
 
@@ -147,27 +150,36 @@ def test_more_context_or_a_larger_batch_never_needs_less(
         assert new[0] == old[0] and new[1] >= old[1] and new[2] >= 0.75 * old[2], case
 
 
-def test_quick_figures_are_near_the_exact_ones() -> None:
-    """A search rests on them; its answer is measured exactly."""
-    for name in NAMES:
-        model = shape_of(name)
-        layout = Layout(2, all_layers(model), frozenset(range(0, len(model.layers), 2)))
-        size = ContextSize(32768, "q8_0", 1024, 1)
-        exact, quick = (compute_bytes(model, layout, size, exact=how) for how in (True, False))
-        assert all(abs(exact[n] - quick[n]) < 64 * MIB + 0.25 * exact[n] for n in exact), name
+@pytest.mark.parametrize("name", sorted(EVERY))
+def test_the_layers_that_are_built_stand_for_all_others(name: str) -> None:
+    """The allocator is given what it would be if every layer were built, and built apart."""
+    model, size = prepared(shape_of(name), usual=False), ContextSize(8192, "q8_0", 64, 2)
+    last = len(model.blocks) - 1
+    layouts = [
+        Where(
+            tuple((2 * n // (last + 1), e, 2 * n // (last + 1)) for n in range(last + 1)), 1, 2, p
+        )
+        for e, p in ((2, False), (0, True))
+    ]
+    batch = batch_of(model, size)
+    whole = graph_of(model, batch, range(last + 1))
+    whole.cuts = whole.cuts[:1]
+    every = Buffers(sections(whole, [0]), [0])
+    for where in layouts:
+        assert buffers(model, batch)(where) == every(where)
 
 
-def chain(*homes: int) -> Graph:
+def chain(*homes: int) -> Buffers:
     """A row of products, each with a weight on one of the backends; rows of 1 MiB."""
     graph = Graph()
     x = Tensor(shape(512, 512))
     x.input = True
     for home in homes:
         weight = Tensor(shape(512, 512))
-        weight.weight, weight.home = True, home
+        weight.weight, weight.home = True, FIRST_HOME if home == 0 else HOST_HOME
         x = ops.over(ops.multiply(weight, x))
     graph.expand(x)
-    return graph
+    return Buffers(sections(graph, [0]), [0])
 
 
 @pytest.mark.parametrize(
@@ -180,13 +192,13 @@ def chain(*homes: int) -> Graph:
     ],
 )
 def test_what_is_given_back_is_taken_again(homes: tuple[int, ...], mib: list[int]) -> None:
-    peaks = peak_bytes(plan(chain(*homes), 1, pipelined=False), 2)
+    peaks = chain(*homes)(Where(((0, 0, 0),), 0, 1, pipelined=False))
     assert [peak / MIB for peak in peaks] == mib
 
 
 def test_batches_under_way_have_inputs_of_their_own() -> None:
     """GGML_SCHED_MAX_COPIES: four of the input, on the host and on the GPU, beside the product."""
-    peaks = peak_bytes(plan(chain(0), 1, pipelined=True), 2)
+    peaks = chain(0)(Where(((0, 0, 0),), 0, 1, pipelined=True))
     assert [peak / MIB for peak in peaks] == [4 + 1, 4]
 
 

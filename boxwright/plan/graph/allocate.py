@@ -22,12 +22,7 @@ class Free(NamedTuple):
     odd: bool = False
 
 
-class Range(NamedTuple):
-    """Memory that was given out."""
-
-    place: int
-    offset: int
-    bytes: int
+Range = tuple[int, int, int]  # memory that was given out: in which buffer, offset, bytes
 
 
 class Ran(NamedTuple):
@@ -44,14 +39,14 @@ def run(program: Program, before: Sequence[Free], loaded: Sequence[Range]) -> Ra
     slots = dict(zip(program.loads, loaded, strict=True))
     for slot, place, size in program.instructions:
         if place == GIVE:
-            given = slots[slot]
-            pools[given.place].give(given.offset, given.bytes)
+            given, offset, size = slots[slot]
+            pools[given].give(offset, size)
         else:
-            slots[slot] = Range(place, pools[place].take(size), size)
+            slots[slot] = place, pools[place].take(size), size
     return Ran(
-        tuple(pool.free for pool in pools),
-        tuple(pool.most for pool in pools),
-        tuple(slots[slot] for _, slot in program.stores),
+        tuple([pool.free for pool in pools]),
+        tuple([pool.most for pool in pools]),
+        tuple([slots[slot] for _, slot in program.stores]),
     )
 
 
@@ -68,20 +63,20 @@ class Pool:
         return Free(tuple(self.offsets), tuple(self.sizes), self.odd)
 
     def take(self, size: int) -> int:
-        """The offset of so many bytes."""
-        last = len(self.sizes) - 1
-        best, best_size = last, ENDLESS
-        for index in range(last):
-            free = self.sizes[index]
+        """The offset of so many bytes: in the smallest hole that is large enough."""
+        offsets, sizes = self.offsets, self.sizes
+        best, best_size = 0, ENDLESS
+        for index, free in enumerate(sizes):
             if size <= free <= best_size:
                 best, best_size = index, free
-        offset = self.offsets[best]
-        if self.sizes[best] == size:
-            del self.offsets[best], self.sizes[best]
+        offset = offsets[best]
+        if best_size == size:
+            del offsets[best], sizes[best]
         else:
-            self.offsets[best] += size
-            self.sizes[best] -= size
-        self.most = max(self.most, offset + size)
+            offsets[best] += size
+            sizes[best] -= size
+        if offset + size > self.most:
+            self.most = offset + size
         return offset
 
     def give(self, offset: int, size: int) -> None:

@@ -59,8 +59,9 @@ class Block:
 
     def placed(self, number: int, device: int, experts: int, cache_device: int) -> Block:
         """The same as layer of this number, elsewhere."""
-        places = {"device": device, "experts": experts, "cache_device": cache_device}
-        return replace(self, number=number, **places)
+        return replace(
+            self, number=number, device=device, experts=experts, cache_device=cache_device
+        )
 
     @property
     def cached_k(self) -> int:

@@ -77,24 +77,24 @@ def _computed(model: Prepared, layout: Layout, size: ContextSize) -> dict[int, i
         host,
         pipelined=layout.devices > 1 and layout.gpu_layers > count and not layout.overrides,
     )
-    sizes = _buffers(model, _batch(model, size))(where)
+    sizes = buffers(model, batch_of(model, size))(where)
     return {**dict(enumerate(sizes[:-1])), HOST: sizes[-1]}
 
 
 @lru_cache(maxsize=8)
-def _buffers(model: Prepared, batch: Batch) -> Buffers:
+def buffers(model: Prepared, batch: Batch) -> Buffers:
     by_number = model.style.by_number
     kept = kept_layers([(id(one), by_number(n)) for n, one in enumerate(model.blocks)])
-    graph = _graph(model, batch, kept.layers)
+    graph = graph_of(model, batch, kept.layers)
     try:
         return Buffers(sections(graph, [1, *kept.periods]), [0, *(1 + n for n in kept.stands)])
     except NotCut:
-        graph = _graph(model, batch, range(len(model.blocks)))
+        graph = graph_of(model, batch, range(len(model.blocks)))
         graph.cuts = graph.cuts[:1]
         return Buffers(sections(graph, [0]), [0])
 
 
-def _graph(model: Prepared, batch: Batch, layers: Sequence[int]) -> Graph:
+def graph_of(model: Prepared, batch: Batch, layers: Sequence[int]) -> Graph:
     """The graph of some layers, with homes in place of devices."""
     net = Net(batch, model.outside, HOST_HOME, OUTPUT_HOME, model.window is not None)
     blocks = []
@@ -104,7 +104,7 @@ def _graph(model: Prepared, batch: Batch, layers: Sequence[int]) -> Graph:
     return build(net, blocks, model.style)
 
 
-def _batch(model: Prepared, size: ContextSize) -> Batch:
+def batch_of(model: Prepared, size: ContextSize) -> Batch:
     block_bytes, elements = CACHE_TYPES[size.cache_type]
     return Batch(
         tokens=-(-size.batch // size.sequences) * size.sequences,

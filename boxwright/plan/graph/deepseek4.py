@@ -24,7 +24,7 @@ def build(
     tokens = net.batch.tokens
     x = ops.reshape(x, x.ne[0], 1, tokens)
     x = ops.made((x.ne[0], streams, tokens, 1), x)
-    for index, block in enumerate(blocks):
+    for block in blocks:
         net.begin(block)
         x = _layer(net, block, x, routing, geometry)
     x.output = True  # kept for drafting (t_h_nextn)

@@ -9,7 +9,6 @@ from boxwright.plan.graph.block import Block, Dims
 from boxwright.plan.graph.guess import guessed
 from boxwright.plan.graph.metadata import Metadata
 from boxwright.plan.graph.style import Style, style_of
-from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import ModelShape
 
 

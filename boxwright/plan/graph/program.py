@@ -26,10 +26,10 @@ class Copied(NamedTuple):
 
 
 class Lifetimes(NamedTuple):
-    """`copies` are made in this section; `count` is how many tensors there are, first its nodes.
+    """`copies` are made in this section; `tensors` is how many there are, first its nodes.
     Those in `lasting` are read in later sections too, or kept for good."""
 
-    count: int
+    tensors: int
     copies: tuple[Copied, ...]
     lasting: frozenset[int]
 
@@ -51,7 +51,7 @@ def program(section: Section, places: Places, lives: Lifetimes) -> Program:
 class _Writer:
     def __init__(self, section: Section, places: Places, lives: Lifetimes) -> None:
         self._section, self._places, self._lives = section, places, lives
-        count, nodes = lives.count, len(section.nodes)
+        count, nodes = lives.tensors, len(section.nodes)
         self._slots = list(range(count))
         self._owned = [number >= nodes for number in range(count)]
         self._views, self._children = [0] * count, [0] * count

@@ -1,4 +1,4 @@
-"""Which of a model's layers have to be built: the first ones of a run that repeats tell the rest."""
+"""Which of a model's layers have to be built: a run that repeats is told by its first ones."""
 
 from __future__ import annotations
 

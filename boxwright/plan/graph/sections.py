@@ -61,10 +61,10 @@ class Ref(NamedTuple):
 class Source(NamedTuple):
     """What a node reads.
 
-    `tensor` owns the memory: a node of the section, above those an external; NOTHING is a weight or
-    a cache. `lies` is the tensor in whose place the source lies, unless `home` tells it. `bytes` are
-    those of a copy. Sources have a `number` each; what another section reads too is told by
-    `shared`, and views are not `plain`.
+    `tensor` owns the memory: a node of the section, above those an external; NOTHING is a weight
+    or a cache. `lies` is the tensor in whose place the source lies, unless `home` tells it. `bytes`
+    are those of a copy. Sources have a `number` each; what another section has read before is told
+    by `shared`, and views are not `plain`.
     """
 
     tensor: int
