@@ -77,26 +77,30 @@ def _computed(model: Prepared, layout: Layout, size: ContextSize) -> dict[int, i
         host,
         pipelined=layout.devices > 1 and layout.gpu_layers > count and not layout.overrides,
     )
-    sizes = buffers(model, batch_of(model, size))(where)
+    on_host = {device == host for device, _, _ in where.layers}
+    crosses = model.style.pools is not None and len(on_host) > 1
+    sizes = buffers(model, batch_of(model, size), crosses)(where)
     return {**dict(enumerate(sizes[:-1])), HOST: sizes[-1]}
 
 
 @lru_cache(maxsize=8)
-def buffers(model: Prepared, batch: Batch) -> Buffers:
+def buffers(model: Prepared, batch: Batch, crosses: bool = False) -> Buffers:
+    """Those of a model and a batch; `crosses` if some layers lie in host RAM and others on GPUs."""
     by_number = model.style.by_number
     kept = kept_layers([(id(one), by_number(n)) for n, one in enumerate(model.blocks)])
-    graph = graph_of(model, batch, kept.layers)
+    graph = graph_of(model, batch, kept.layers, crosses)
     try:
         return Buffers(sections(graph, [1, *kept.periods]), [0, *(1 + n for n in kept.stands)])
     except NotCut:
-        graph = graph_of(model, batch, range(len(model.blocks)))
+        graph = graph_of(model, batch, range(len(model.blocks)), crosses)
         graph.cuts = graph.cuts[:1]
         return Buffers(sections(graph, [0]), [0])
 
 
-def graph_of(model: Prepared, batch: Batch, layers: Sequence[int]) -> Graph:
+def graph_of(model: Prepared, batch: Batch, layers: Sequence[int], crosses: bool = False) -> Graph:
     """The graph of some layers, with homes in place of devices."""
     net = Net(batch, model.outside, HOST_HOME, OUTPUT_HOME, model.window is not None)
+    net.crosses = crosses
     blocks = []
     for number, layer in enumerate(layers):
         first = FIRST_HOME + PARTS * number
@@ -105,6 +109,7 @@ def graph_of(model: Prepared, batch: Batch, layers: Sequence[int]) -> Graph:
 
 
 def batch_of(model: Prepared, size: ContextSize) -> Batch:
+    """What is computed at once."""
     block_bytes, elements = CACHE_TYPES[size.cache_type]
     return Batch(
         tokens=-(-size.batch // size.sequences) * size.sequences,

@@ -22,8 +22,8 @@ def build(
     streams = blocks[0].dims.by_name["hc_attn_fn.weight"][0] // x.ne[0]
     hidden, tokens = x.ne[0], net.batch.tokens
     x = ops.made((hidden, streams, tokens, 1), ops.reshape(x, hidden, 1, tokens))
-    for index, block in enumerate(blocks):
-        net.layer = index
+    for block in blocks:
+        net.begin(block)
         cur, post = _before(net, block, x, "attn")
         cur = latent.attention(net, block, net.norm(cur, block, "attn_norm"), geometry)
         x = _after(cur, x, post)

@@ -23,7 +23,7 @@ class Net:
 
     `picked` are the rows that the last indexer chose, `values` those of the first layer (RWKV 7),
     `position_parts` how many numbers place a token, `embedded` the rows of which later layers take
-    a part of their own.
+    a part of their own, `crosses` whether some layers lie in host RAM and others on GPUs.
     """
 
     batch: Batch
@@ -36,6 +36,7 @@ class Net:
     weights: dict[tuple[int, str], Tensor] = field(default_factory=dict)
     layer: int = -1
     picked: Tensor | None = None
+    crosses: bool = False
     position_parts: int = 1
     embedded: Tensor | None = None
     seen: Tensor | None = None

@@ -8,7 +8,7 @@ with the fused lightning indexer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from boxwright.plan.graph import hyper, kimi, ops
 from boxwright.plan.graph.block import Block, MissingTensor
@@ -22,13 +22,12 @@ from boxwright.plan.graph.tensors import APART, F32, I32, I64, Graph, Tensor, sh
 
 @dataclass(frozen=True)
 class Parts:
-    """What the layers are made of; `crosses`: some lie in host RAM, others on GPUs."""
+    """What the layers are made of."""
 
     routing: Routing
     latent: Latent | None
     recurrence: Recurrence | None
     pools: Pools
-    crosses: bool = False
 
 
 def build(net: Net, blocks: Sequence[Block], x: Tensor, parts: Parts) -> Graph:
@@ -36,9 +35,8 @@ def build(net: Net, blocks: Sequence[Block], x: Tensor, parts: Parts) -> Graph:
     streams = blocks[0].dims.by_name["hc_attn_fn.weight"][0] // x.ne[0]
     tokens, outputs = net.batch.tokens, net.batch.outputs
     x = ops.made((x.ne[0], streams, tokens, 1), ops.reshape(x, x.ne[0], 1, tokens))
-    parts = replace(parts, crosses=len({block.device == net.host for block in blocks}) > 1)
-    for index, block in enumerate(blocks):
-        net.layer = index
+    for block in blocks:
+        net.begin(block)
         x = _layer(net, block, x, parts)
     flat = ops.reshape(x, x.ne[0] * streams, tokens)
     flat = ops.rows(flat, net.input("outputs", shape(outputs), I32))
@@ -64,7 +62,7 @@ def _layer(net: Net, block: Block, x: Tensor, parts: Parts) -> Tensor:
         cur = attention(net, block, cur, parts.latent, parts.pools)
     else:
         cur = kimi.delta_attention(net, block, cur, parts.recurrence)
-    after = hyper.after_apart if parts.crosses else hyper.after
+    after = hyper.after_apart if net.crosses else hyper.after
     x = after(cur, x, mixed)
     mixed = hyper.before(net, block, x, "ffn")
     cur = net.norm(mixed.x, block, "ffn_norm")

@@ -28,7 +28,7 @@ def build(net: Net, blocks: Sequence[Block], style: Style, feed_forward: FeedFor
     x = ops.made((hidden, streams, tokens, 1), ops.reshape(x, hidden, 1, tokens))
     net.graph.expand(x)
     for index, block in enumerate(blocks):
-        net.layer = index
+        net.begin(block)
         x = added(net, block, grams, x, style.gram_size)
         x = _layer(net, block, style, x, feed_forward, index == len(blocks) - 1)
     x.output = True  # kept for drafting (t_h_nextn)
