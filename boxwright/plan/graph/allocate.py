@@ -5,7 +5,7 @@ Source: ggml/src/ggml-alloc.c, b11549: the best fitting hole, else the end.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -69,6 +69,9 @@ class Pool:
         for index, free in enumerate(sizes):
             if size <= free <= best_size:
                 best, best_size = index, free
+        if self.odd and best == len(sizes) - 1:
+            best = self._best_before_last(size)
+            best_size = sizes[best]
         offset = offsets[best]
         if best_size == size:
             del offsets[best], sizes[best]
@@ -78,6 +81,12 @@ class Pool:
         if offset + size > self.most:
             self.most = offset + size
         return offset
+
+    def _best_before_last(self, size: int) -> int:
+        """The range to take where the last one need not be the endless one: any other is first."""
+        sizes = self.sizes
+        fitting = [n for n in range(len(sizes) - 1) if sizes[n] >= size]
+        return min(fitting, key=lambda n: (sizes[n], -n), default=len(sizes) - 1)
 
     def give(self, offset: int, size: int) -> None:
         """Take back what `take` gave, or a part of it."""
@@ -100,7 +109,10 @@ class Pool:
             sizes.insert(index, size)
 
     def _give_among_empty(self, offset: int, size: int) -> None:
-        """The same where empty ranges may lie inside of others, as empty tensors leave them."""
+        """The same where empty ranges may lie inside of others, as empty tensors leave them.
+
+        Those others may shrink past them, so that offsets are not in order any more.
+        """
         offsets, sizes = self.offsets, self.sizes
         for index, start in enumerate(offsets):
             if start + sizes[index] == offset:
@@ -113,7 +125,8 @@ class Pool:
                 if index:
                     self._join(index - 1)
                 return
-        index = bisect_left(offsets, offset)
+        places = (index for index, start in enumerate(offsets) if start >= offset)
+        index = next(places, len(offsets))
         offsets.insert(index, offset)
         sizes.insert(index, size)
 
