@@ -38,6 +38,7 @@ class _Peaks:
         self._flow, self._known = flow, known
         self._sections, self._kept = flow.whole.sections, flow.where.pipelined
         self._ranges: dict[Key | CopyKey, Range] = {}
+        self._kept_keys = self._never_given_back()
         pools = [Pool(Free()) for _ in range(flow.where.host + 1)]
         self._take_leaves(pools)
         self._free, self._most = [one.free for one in pools], [one.most for one in pools]
@@ -47,6 +48,16 @@ class _Peaks:
         for number, lasting in enumerate(self._lasting()):
             self._run(number, lasting)
         return tuple(self._most)
+
+    def _never_given_back(self) -> set[Key | CopyKey]:
+        found: set[Key | CopyKey] = set(self._flow.copies) if self._kept else set()
+        for number, section in enumerate(self._sections):
+            last = len(section.nodes) - 1
+            found.update((number, last - n) for n, node in enumerate(section.nodes) if node.kept)
+            if self._kept:
+                leaves = enumerate(section.leaves)
+                found.update((number, -1 - n) for n, leaf in leaves if leaf.input)
+        return found
 
     def _take_leaves(self, pools: list[Pool]) -> None:
         """What is given out first; of batches under way each has inputs and copies of its own."""
@@ -74,10 +85,10 @@ class _Peaks:
 
     def _lasting(self) -> list[list[int]]:
         """Of each section the nodes that later ones read, or that are kept."""
-        found = [
-            [tensor for tensor, node in enumerate(section.nodes) if node.kept]
-            for section in self._sections
-        ]
+        found: list[list[int]] = [[] for _ in self._sections]
+        for key in self._kept_keys:
+            if len(key) == 2 and key[1] >= 0:
+                found[key[0]].append(len(self._sections[key[0]].nodes) - 1 - key[1])
         for key, reader in self._flow.last.items():
             if len(key) == 2 and key[1] >= 0 and reader > key[0]:
                 found[key[0]].append(len(self._sections[key[0]].nodes) - 1 - key[1])
@@ -128,18 +139,11 @@ class _Peaks:
                 there = NOTHING if self._kept else split.place
                 copied = own + numbered(copy.key)
                 copies.append(Copied(split.node, base, copied, there, copy.bytes))
+        last, kept = self._flow.last, self._kept_keys
         found = set(lasting)
         for index, key in enumerate(tensors):
-            if (len(key) == 3 or index in read) and self._outlives(key, number):
+            if (last.get(key, NOTHING) > number or key in kept) and (
+                len(key) == 3 or index in read
+            ):
                 found.add(own + index)
         return Lifetimes(own + len(tensors), tuple(copies), frozenset(found))
-
-    def _outlives(self, key: Key | CopyKey, number: int) -> bool:
-        if self._flow.last[key] > number:
-            return True
-        if len(key) == 3:
-            return self._kept
-        section = self._sections[key[0]]
-        if key[1] < 0:
-            return self._kept and section.leaves[-1 - key[1]].input
-        return section.nodes[-1 - key[1]].kept
