@@ -32,11 +32,15 @@ class Whole(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """A copy of a source, and the tensor that it is read from (None: a weight or a cache)."""
+    """A copy of a source, and the tensor that it is read from (None: a weight or a cache).
+
+    `here` are both as the section numbers them that reads and makes it; None if one before does.
+    """
 
     key: CopyKey
     base: Key | None
     bytes: int
+    here: tuple[int, int] | None
 
 
 class Split(NamedTuple):
@@ -132,18 +136,19 @@ class Flow:
                 for crossing in step.crossings:
                     key = keys[crossing]
                     if key not in last:
-                        self.copies[key] = self._copied(
-                            number, places.crossings[crossing][0], key, split
-                        )
+                        self.copies[key] = self._copied(number, crossing, key, split)
                     last[key] = number
 
-    def _copied(self, number: int, source: Source, key: CopyKey, split: Split) -> Copy:
+    def _copied(self, number: int, crossing: int, key: CopyKey, split: Split) -> Copy:
         """A copy that is made where the split begins, which may be sections before."""
-        base = None
+        source, base, here = self.places[number].crossings[crossing][0], None, None
+        if split.section == number:
+            section = self.whole.sections[number]
+            here = source.tensor, len(section.nodes) + len(section.externals) + crossing
         if source.tensor != NOTHING:
             base = self._tensor_key(number, source.tensor)
             self.last[base] = max(self.last.get(base, 0), split.section)
-        made = Copy(key, base, source.bytes)
+        made = Copy(key, base, source.bytes, here)
         split.copies.append(made)
         return made
 

@@ -123,22 +123,23 @@ class _Peaks:
         read = {tensor - own for tensor in places.direct}
 
         def numbered(key: Key | CopyKey) -> int:
+            if key[0] == number and len(key) == 2 and key[1] >= 0:
+                return own - 1 - key[1]
             if key not in tensors:
                 tensors.append(key)
-            return tensors.index(key)
+            return own + tensors.index(key)
 
         copies = []
         for split in self._flow.splits[number]:
+            place = NOTHING if self._kept else split.place
             for copy in split.copies:
-                base = NOTHING
-                if copy.base is not None and copy.base[0] == number and copy.base[1] >= 0:
-                    base = own - 1 - copy.base[1]
-                elif copy.base is not None:
-                    read.add(numbered(copy.base))
-                    base = own + numbered(copy.base)
-                there = NOTHING if self._kept else split.place
-                copied = own + numbered(copy.key)
-                copies.append(Copied(split.node, base, copied, there, copy.bytes))
+                if copy.here is not None:
+                    base, copied = copy.here
+                else:
+                    base = NOTHING if copy.base is None else numbered(copy.base)
+                    copied = numbered(copy.key)
+                read.add(base - own)
+                copies.append(Copied(split.node, base, copied, place, copy.bytes))
         last, kept = self._flow.last, self._kept_keys
         found = set(lasting)
         for index, key in enumerate(tensors):
