@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -15,18 +14,15 @@ from hypothesis import strategies as st
 from boxwright import catalog, plan
 from boxwright.machine import machine_from_json
 from boxwright.plan import Known, Plan, Wanted
-from boxwright.shapes import ModelShape
 from tests.shapes.read import shape_of
 from tests.unit.plans import (
     AMD,
     BLACKWELL,
     KEPLER,
     PASCAL,
-    deepseek_v4_flash,
     document,
     gpu,
     machine,
-    minimax_m2,
     planned,
     qwen35_122b,
     row,
@@ -134,16 +130,21 @@ def test_a_refused_plan_is_json_too() -> None:
 
 
 @pytest.mark.parametrize("name", ["xeon", "ryzen", "pro6000"])
-@pytest.mark.parametrize("shape", [qwen35_122b, minimax_m2, deepseek_v4_flash])
-def test_one_plan_takes_little_time(name: str, shape: Callable[[], ModelShape]) -> None:
-    """Each with a context of its own, so that nothing is remembered from the plan before."""
-    on, known, packaged = machine(name), Known(shape=shape()), catalog.load()
+@pytest.mark.parametrize("model", ["qwen3.5-122b-a10b", "minimax-m2.7", "deepseek-v4-flash"])
+def test_one_plan_takes_little_time(name: str, model: str) -> None:
+    """Each with a context of its own, so that nothing is remembered from the plan before.
+
+    The best of five, in CPU time. With both cores busy Qwen takes 33, 9 and 6 ms on these three,
+    MiniMax 29, 10 and 9, DeepSeek 61, 15 and 10: its graph has four times the nodes, and is laid
+    out over two cards in six ways.
+    """
+    on, known, packaged = machine(name), Known(shape=shape_of(model)), catalog.load()
     seconds = []
-    for number in range(2):
+    for number in range(5):
         began = time.process_time()
         plan.make(on, packaged, Wanted(server_context=40960 + 1024 * number), known)
         seconds.append(time.process_time() - began)
-    assert min(seconds) < 0.15  # beside others; under 50 ms alone
+    assert min(seconds) < (0.1 if (name, model) == ("xeon", "deepseek-v4-flash") else 0.05)
 
 
 IDS = st.one_of(
