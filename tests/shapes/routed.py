@@ -187,6 +187,9 @@ MODELS: dict[str, Callable[[], Model]] = {
     "deepseek-ocr": deepseek_ocr,
     "ling-lite": ling_lite,
     "llada-moe": llada_moe,
+    "rnd1-30b": lambda: routed(
+        "rnd1-30b", "rnd1", Sizes(48, 2048, 32, 4, 128, 151936, 32768), 128, 8, 768, heads=True
+    ),
     "hy3-295b": hy3,
     "mellum2": mellum2,
     "smallthinker-21b": smallthinker,

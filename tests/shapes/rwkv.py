@@ -82,8 +82,36 @@ def rwkv7(name: str, layers: int, hidden: int) -> Model:
     ), hidden)  # fmt: skip
 
 
+def qrwkv6() -> Model:
+    """QRWKV6 32B: Qwen's feed-forward part, keys and values of fewer heads."""
+    hidden, width = 5120, 27648
+    s = Sizes(64, hidden, 40, 8, 128, 152064, 1048576)
+
+    def layer(_: int) -> Iterator[Tensor]:
+        yield from s.norms("attn_norm", "ffn_norm")
+        yield "time_mix_w1.weight", (hidden, 5 * 64), Q8_0
+        yield "time_mix_w2.weight", (64, hidden, 5), F32
+        yield "time_mix_lerp_x.weight", (hidden, 1, 1), F32
+        yield "time_mix_lerp_fused.weight", (hidden, 1, 1, 5), F32
+        yield "time_mix_decay.weight", (hidden,), F32
+        yield "time_mix_decay_w1.weight", (hidden, 128), Q8_0
+        yield "time_mix_decay_w2.weight", (128, hidden), Q8_0
+        for one in ("key", "value"):
+            yield f"time_mix_{one}.weight", (hidden, 8 * 128), Q8_0
+            yield f"time_mix_{one}.bias", (8 * 128,), F32
+        for one in ("receptance", "gate", "output"):
+            yield f"time_mix_{one}.weight", (hidden, hidden), Q8_0
+        yield from s.feed_forward(width)
+
+    return model(
+        "qrwkv6-32b", "rwkv6qwen2", s, layer, feed_forward_length=width, wkv__head_size=128,
+        time_mix_extra_dim=64, time_decay_extra_dim=128, token_shift_count=1,
+    )  # fmt: skip
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     "rwkv6-7b": lambda: rwkv6("rwkv6-7b", 32, 4096, 14336),
     "rwkv6-1.6b": lambda: rwkv6("rwkv6-1.6b", 24, 2048, 7168, fused=False),
     "rwkv7-7b": lambda: rwkv7("rwkv7-7b", 32, 4096),
+    "qrwkv6-32b": qrwkv6,
 }

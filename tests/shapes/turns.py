@@ -154,4 +154,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "llada-8b": lambda: usual(
         "llada-8b", "llada", Sizes(32, 4096, 32, 32, 128, 126464, 4096), 12288
     ),
+    "dream-7b": lambda: usual(
+        "dream-7b", "dream", Sizes(28, 3584, 28, 4, 128, 152064, 131072), 18944, biases="qkv"
+    ),
 }

@@ -1,6 +1,7 @@
 """RWKV 6 and 7: each layer mixes over time, then over channels, both with the token before.
 
-Sources: src/models/rwkv6.cpp, rwkv6-base.cpp, rwkv7.cpp, rwkv7-base.cpp, b11549.
+Sources: src/models/rwkv6.cpp, rwkv6-base.cpp, rwkv7.cpp, rwkv7-base.cpp, and those that keep Qwen's
+feed-forward part: rwkv6qwen2.cpp, arwkv7.cpp, b11549.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ def layer(net: Net, block: Block, x: Tensor, head: int, last: bool) -> Tensor:
     hidden, tokens = x.ne[0], net.batch.tokens
     each, count = net.batch.each, net.batch.sequences
     x = ops.reshape(x, hidden, each, count)
+    if block.has("ffn_norm.weight"):
+        return _layer_with_feed_forward(net, block, x, head, last)
     store, found = states(net, block, 2 * hidden)
     shifts = ops.reshape(found, hidden, 2, count)
     normed = net.norm(x, block, "attn_norm", centred=True)
-    mix = _time6 if block.has("time_mix_first.weight") else _time7
-    cur = mix(net, block, normed, _before(shifts, normed), head)
+    cur = _mixed(net, block, normed, _before(shifts, normed), head)
     inside = ops.over(ops.reshape(cur, hidden, each, count), x)
     second = net.norm(inside, block, "attn_norm_2", centred=True)
     before = _before(shifts, second)
@@ -37,6 +39,29 @@ def layer(net: Net, block: Block, x: Tensor, head: int, last: bool) -> Tensor:
         ids = net.input("outputs", shape(net.batch.outputs), I32)
         inside, second, before = (ops.rows(one, ids) for one in (inside, second, before))
     return ops.over(_channels(net, block, second, before), inside)
+
+
+def _mixed(net: Net, block: Block, x: Tensor, before: Tensor, head: int) -> Tensor:
+    """What the tokens so far make of each one."""
+    mix = _time6 if block.has("time_mix_decay_w1.weight") else _time7
+    return mix(net, block, x, before, head)
+
+
+def _layer_with_feed_forward(net: Net, block: Block, x: Tensor, head: int, last: bool) -> Tensor:
+    """Time is mixed, but no channels."""
+    hidden, each, count = x.ne[0], x.ne[1], x.ne[2]
+    store, found = states(net, block, hidden)
+    normed = net.norm(x, block, "attn_norm")
+    before = _before(ops.reshape(found, hidden, 1, count), normed)
+    cur = _mixed(net, block, normed, before, head)
+    end = ops.view(normed, (hidden, 1, count, 1), normed.nb)
+    net.graph.expand(ops.copy(ops.part(end, hidden * count), ops.part(store, hidden, count)))
+    inside = ops.over(ops.reshape(cur, hidden, each, count), x)
+    inside = ops.reshape(inside, hidden, net.batch.tokens)
+    if last:
+        inside = ops.rows(inside, net.input("outputs", shape(net.batch.outputs), I32))
+    made = net.feed_forward(net.norm(inside, block, "ffn_norm"), block)
+    return ops.over(made, inside)
 
 
 def _before(shifts: Tensor, x: Tensor) -> Tensor:
@@ -71,13 +96,26 @@ def _time6(net: Net, block: Block, x: Tensor, before: Tensor, head: int) -> Tens
     k, v = (net.linear(one, block, f"time_mix_{name}") for name, one in
             (("key", key), ("value", value)))  # fmt: skip
     g = ops.over(net.linear(gate, block, "time_mix_gate"))
+    k, v = (_spread(one, head, hidden // head) for one in (k, v))
     k, v, r = (ops.reshape(one, head, hidden // head, tokens) for one in (k, v, r))
     w = _low_rank(net, block, decay, "time_mix_decay_w1", "time_mix_decay_w2")
     w = ops.over(ops.over(w, net.needed(block, "time_mix_decay.weight")))
     w = ops.reshape(ops.over(ops.over(w)), head, hidden // head, tokens)
-    first = net.needed(block, "time_mix_first.weight")
-    made = _normed(net, block, _kept(net, block, (k, v, r, first, w), head, hidden), head)
+    first = net.weight(block, "time_mix_first.weight")
+    if first is None:  # a gated linear attention
+        sources: tuple[Tensor, ...] = (ops.over(k, ops.over(k, w)), v, r, w)
+    else:
+        sources = (k, v, r, first, w)
+    made = _normed(net, block, _kept(net, block, sources, head, hidden), head)
     return net.linear(ops.over(made, g), block, "time_mix_output")
+
+
+def _spread(x: Tensor, head: int, heads: int) -> Tensor:
+    """Fewer heads of keys or values, each as often as queries share it."""
+    own = x.ne[0] // head
+    if own == heads:
+        return x
+    return ops.made((head, heads // own, own, x.ne[1]), ops.reshape(x, head, 1, own, x.ne[1]))
 
 
 def _mixed6(net: Net, block: Block, x: Tensor, apart: Tensor) -> list[Tensor]:
@@ -162,9 +200,11 @@ def _kept(
 
 
 def _normed(net: Net, block: Block, x: Tensor, head: int) -> Tensor:
-    """A norm within each head."""
+    """A norm within each head, if there is one."""
     tokens = net.batch.tokens
     hidden = x.ne[0] // tokens
+    if not block.has("time_mix_ln.weight"):
+        return ops.reshape(x, hidden, tokens)
     made = ops.apart(ops.reshape(x, head, hidden // head, tokens))
     made = ops.over(ops.reshape(made, hidden, tokens), net.needed(block, "time_mix_ln.weight"))
     return ops.over(made, net.needed(block, "time_mix_ln.bias"))
