@@ -18,8 +18,9 @@ from boxwright.plan.context import CACHE_TYPES, ContextSize
 from boxwright.plan.graph import compute_bytes, doubt, ops
 from boxwright.plan.graph.buffers import Buffers, Where
 from boxwright.plan.graph.compute import batch_of, buffers, graph_of
+from boxwright.plan.graph.cut import sections
 from boxwright.plan.graph.prepare import prepared
-from boxwright.plan.graph.sections import FIRST_HOME, HOST_HOME, sections
+from boxwright.plan.graph.sections import FIRST_HOME, HOST_HOME
 from boxwright.plan.graph.tensors import Graph, Tensor, shape
 from boxwright.plan.layout import HOST, Layout, all_layers, first_layers
 from boxwright.shapes import shape_from_json

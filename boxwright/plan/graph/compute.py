@@ -8,6 +8,7 @@ from functools import lru_cache
 from boxwright.plan.context import CACHE_TYPES, ContextSize
 from boxwright.plan.graph.block import Batch
 from boxwright.plan.graph.buffers import Buffers, Where
+from boxwright.plan.graph.cut import NotCut, sections
 from boxwright.plan.graph.known import GROWING, KNOWN
 from boxwright.plan.graph.model import build
 from boxwright.plan.graph.net import Net
@@ -18,8 +19,6 @@ from boxwright.plan.graph.sections import (
     HOST_HOME,
     OUTPUT_HOME,
     PARTS,
-    NotCut,
-    sections,
 )
 from boxwright.plan.graph.tensors import Graph, Kind
 from boxwright.plan.layout import HOST, Layout
