@@ -63,13 +63,16 @@ def _apart(cards: tuple[UsedCard, ...]) -> Refusal:
     old = [card for card in cards if "open" not in card.kind.rule.flavours]
     new = [card for card in cards if "proprietary" not in card.kind.rule.flavours]
     names = " and ".join(", ".join(card.label for card in group) for group in (old, new))
-    addresses = "".join(f'"{card.gpu.pci}", ' for card in min(old, new, key=len))
+    without_old, without_new = (
+        "".join(f'"{card.gpu.pci}", ' for card in group).rstrip() for group in (old, new)
+    )
     return Refusal(
         f"no NVIDIA driver serves {names} on one kernel: the older needs the proprietary modules of"
         " branch 580 or before, the newer the open modules, and only one of them can be loaded",
-        f"leave one side alone (ignore_gpus = ({addresses[:-1]})), or move it to another machine"
-        " and use it over RPC, or pass it through to a virtual machine with its own driver, or"
-        " drive it with nouveau and Vulkan (experimental)",
+        f"leave the older alone (ignore_gpus = ({without_old})) or the newer (ignore_gpus ="
+        f" ({without_new})), or move one side to another machine and use it over RPC, or pass it"
+        " through to a virtual machine with its own driver, or drive it with nouveau and Vulkan"
+        " (experimental)",
     )
 
 
