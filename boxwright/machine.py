@@ -70,10 +70,10 @@ class Dimm:
 
 @dataclass(frozen=True)
 class MeasuredMemory:
-    """What `bench` once read per second with all cores, and how large the memory was then."""
+    """What `bench` once read per second with all cores, and a digest of the modules it read."""
 
     read_gb_s: Annotated[float, Field(gt=0)]
-    total_mib: Count
+    modules: str
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -11,7 +13,13 @@ from boxwright.cli.benched import Benched, BenchOutcome
 from boxwright.cli.checkout import find_checkout, find_inventory
 from boxwright.cli.outcome import show
 from boxwright.cli.run import run_deploy
+from boxwright.machine import Machine
+from boxwright.plan.results import Speed
 
+if TYPE_CHECKING:
+    from boxwright.facts import BenchRecord
+
+T = TypeVar("T")
 DEPLOY = "deploy/bench.py"
 
 
@@ -29,21 +37,35 @@ def bench(inventory: str, limit: tuple[str, ...], as_json: bool, verbosity: int)
     checkout = find_checkout()
     found = find_inventory(inventory, checkout)
     began_epoch_s = int(time.time())
+    predicted = _asked(found, checkout, _predicted)
     outcome = run_deploy(found, DEPLOY, checkout, limit, verbosity)
-    hosts = _asked(found, checkout, began_epoch_s)
-    show(BenchOutcome(outcome, {name: hosts.get(name) for name in outcome.hosts}), as_json)
+    kept = _asked(found, checkout, _kept)
+    hosts = {
+        name: Benched.of(*kept[name], began_epoch_s, predicted.get(name)) if name in kept else None
+        for name in outcome.hosts
+    }
+    show(BenchOutcome(outcome, hosts), as_json)
 
 
-def _asked(inventory: str, checkout: Path, began_epoch_s: int) -> dict[str, Benched]:
-    """What each host keeps of this run, and what is predicted for it."""
-    from pyinfra.context import host
-
+def _asked(inventory: str, checkout: Path, question: Callable[[], T]) -> dict[str, T]:
+    """What the hosts answer; those that cannot be asked are told of by the run itself."""
     from boxwright.cli.fleet import ask_hosts
-    from boxwright.facts import BenchRecords
-    from boxwright.operation import machine_of_host, plan_for_host
-
-    def question() -> Benched:
-        records = host.get_fact(BenchRecords)
-        return Benched.of(records, began_epoch_s, plan_for_host().speed, machine_of_host())
 
     return ask_hosts(inventory, question, checkout).by_host
+
+
+def _predicted() -> Speed | None:
+    """What a plan expects before anything is measured."""
+    from boxwright.operation import plan_for_host
+
+    return plan_for_host().speed
+
+
+def _kept() -> tuple[tuple[BenchRecord, ...], Machine]:
+    """What a host keeps of this run and of earlier ones."""
+    from pyinfra.context import host
+
+    from boxwright.facts import BenchRecords
+    from boxwright.operation import machine_of_host
+
+    return host.get_fact(BenchRecords), machine_of_host()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # facts import pyinfra, which takes longer than all else here
     from boxwright.facts import BenchPoint, BenchRecord
 
 SCHEMA = "boxwright.bench/1"
+Interval = tuple[float, float, float]
 SLOWER = 0.95  # of what was measured before: more than runs differ by
 
 
@@ -39,9 +40,9 @@ class Benched:
     def of(
         cls,
         records: Sequence[BenchRecord],
+        machine: Machine,
         began_epoch_s: int,
         predicted: Speed | None,
-        machine: Machine,
     ) -> Benched:
         """Of a host's records, oldest first, and a run that began then."""
         new = [record for record in records if record.at_epoch_s >= began_epoch_s]
@@ -80,8 +81,7 @@ class BenchOutcome:
         return {"schema": SCHEMA, "inventory": self.run.inventory, "hosts": hosts}
 
     def picture(self) -> RenderableType:
-        columns = ("host", "model", "after", "prefill tok/s", "decode tok/s", "expected", "before")
-        table = Table(*columns)
+        table = Table("host", "model", "prompt", *_columns("prefill"), *_columns("decode"))
         for name, found in self.hosts.items():
             if found is None or found.record is None:
                 table.add_row(name, Text(self.run.hosts[name].state, style="red"))
@@ -101,40 +101,52 @@ class BenchOutcome:
                 old = found.before
                 when = strftime("%Y-%m-%d", localtime(old.at_epoch_s))
                 with_driver = f" and driver {old.driver}" if old.driver else ""
-                yield Text(f"{name}: before is of {when}, with {old.release}{with_driver}")
+                same = found.record is None or old.args_digest == found.record.args_digest
+                otherwise = "" if same else ", and the server was set up otherwise"
+                yield Text(
+                    f"{name}: before is of {when}, with {old.release}{with_driver}{otherwise}"
+                )
+
+
+def _columns(phase: str) -> tuple[str, str, str]:
+    return (f"{phase} tok/s", "expected", "before")
 
 
 def _rows(name: str, found: Benched, record: BenchRecord) -> Iterator[tuple[str | Text, ...]]:
+    """A line for each prompt; predicted are decode after a short one and prefill of a long one."""
     for number, point in enumerate(record.points):
-        first = number == 0
+        first, last = number == 0, number == len(record.points) - 1
+        before, predicted = found.before_at(point), found.predicted
         yield (
             name if first else "",
             f"{record.model} {record.quant}" if first else "",
             f"{point.prompt_tokens} tokens",
             _interval(point.prefill),
+            _expected(predicted.prefill_tok_s if predicted else None, point.prefill, last),
+            _change(point.prefill, before.prefill if before else None),
             _interval(point.decode),
-            _expected(found.predicted, point) if first else "",
-            _change(point, found.before_at(point)),
+            _expected(predicted.decode_tok_s if predicted else None, point.decode, first),
+            _change(point.decode, before.decode if before else None),
         )
 
 
-def _expected(predicted: Speed | None, point: BenchPoint) -> Text:
+def _expected(predicted: Interval | None, measured: Interval, comparable: bool) -> Text:
+    if not comparable:
+        return Text("")
     if predicted is None:
         return Text("not known")
-    low, _, high = predicted.decode_tok_s
-    inside = low <= point.decode[1] <= high
-    return Text(_interval(predicted.decode_tok_s), style="green" if inside else "yellow")
+    inside = predicted[0] <= measured[1] <= predicted[2]
+    return Text(_interval(predicted), style="green" if inside else "yellow")
 
 
-def _change(point: BenchPoint, before: BenchPoint | None) -> Text:
+def _change(measured: Interval, before: Interval | None) -> Text:
     if before is None:
         return Text("")
-    ratio = point.decode[1] / before.decode[1] if before.decode[1] else 1.0
-    text = f"{before.decode[1]:.1f} ({ratio - 1:+.0%})"
-    return Text(text, style="yellow" if ratio < SLOWER else "")
+    ratio = measured[1] / before[1]
+    return Text(f"{before[1]:.1f} ({ratio - 1:+.0%})", style="yellow" if ratio < SLOWER else "")
 
 
-def _interval(values: tuple[float, float, float]) -> str:
+def _interval(values: Interval) -> str:
     low, middle, high = values
     return f"{middle:.1f} ({low:.1f} to {high:.1f})"
 

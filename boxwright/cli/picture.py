@@ -80,7 +80,8 @@ def _outcome(machine: Machine, plan: Plan) -> list[tuple[str, str]]:
         rows.append(("placement", _placement(plan)))
     if plan.speed:
         rows += _speed(plan.speed)
-        rows.append(("first token", _first_token(plan.speed, _context_of_one(plan.server))))
+        if plan.speed.ttft_s:
+            rows.append(("first token", _first_token(plan.speed, _context_of_one(plan.server))))
         if plan.speed.power_w is not None:
             heat = f"{plan.speed.heat_btu_h} BTU/h"
             rows.append(("power", f"about {plan.speed.power_w} W under load, {heat} of heat"))

@@ -2,7 +2,7 @@
 
 from boxwright.facts.access import Access, AccessState
 from boxwright.facts.bench import BENCH_PATH, BenchPoint, BenchRecord, BenchRecords
-from boxwright.facts.decode import DecodeRecord, DecodeRecords
+from boxwright.facts.decode import DecodeRecord, DecodeRecords, is_speed
 from boxwright.facts.fit import FitRecord, FitRecords, FitRow
 from boxwright.facts.models import Models, ModelsState, ModelStamp, PresentFile, StampedFile
 from boxwright.facts.probe import Machine
@@ -33,4 +33,5 @@ __all__ = [
     "Service",
     "ServiceState",
     "StampedFile",
+    "is_speed",
 ]

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 from pyinfra.api import FactBase
 
+from boxwright.facts.decode import is_speed
 from boxwright.facts.documents import as_json
 from boxwright.facts.records import asking, read_records
 
@@ -41,13 +42,15 @@ class BenchPoint:
 class BenchRecord:
     """One run of `bench`: points from the shortest prompt to the longest, and what it belongs to.
 
-    `args_digest` is that of the server's arguments; `driver` the NVIDIA driver that was loaded.
+    `args_digest` is that of the server's arguments, `hardware` that of what decides its speed
+    (boxwright.plan.hardware_digest); `driver` the NVIDIA driver that was loaded.
     """
 
     release: str
     model: str
     quant: str
     args_digest: str
+    hardware: str
     driver: str | None
     boot_id: str
     at_epoch_s: int
@@ -79,8 +82,9 @@ class BenchRecords(FactBase[tuple[BenchRecord, ...]]):
 
 
 def _tells(record: BenchRecord) -> bool:
-    told = (point.prefill_tok_s and point.decode_tok_s for point in record.points)
-    return bool(record.points) and all(told)
+    speeds = [(*point.prefill_tok_s, *point.decode_tok_s) for point in record.points]
+    there = all(point.prefill_tok_s and point.decode_tok_s for point in record.points)
+    return bool(speeds) and there and all(is_speed(one) for point in speeds for one in point)
 
 
 def _spread(values: Sequence[float]) -> tuple[float, float, float]:

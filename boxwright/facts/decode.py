@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -25,7 +26,8 @@ class DecodeRecord:
     prefill_tok_s: float
     predicted_n: int
     at_epoch_s: int
-    args_digest: str = ""  # of the server's arguments; records of older versions have none
+    args_digest: str = ""  # of the server's arguments; records of older versions have neither
+    hardware: str = ""  # boxwright.plan.hardware_digest
 
     def to_json(self) -> object:
         """Plain JSON types."""
@@ -48,5 +50,10 @@ class DecodeRecords(FactBase[tuple[DecodeRecord, ...]]):
         return asking("/var/lib/boxwright/decode.jsonl")
 
     def process(self, output: Sequence[str]) -> tuple[DecodeRecord, ...]:
-        """Read the lines."""
-        return read_records(_RECORD, output)
+        """Read the lines; a speed that cannot be one says nothing."""
+        return tuple(one for one in read_records(_RECORD, output) if is_speed(one.decode_tok_s))
+
+
+def is_speed(tok_s: float) -> bool:
+    """Whether this can be a speed at all: a server that measured nothing says 0."""
+    return isfinite(tok_s) and tok_s > 0

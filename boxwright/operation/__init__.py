@@ -3,7 +3,7 @@
 from boxwright.operation.api_key import ApiKey, read_key
 from boxwright.operation.ask import Ask
 from boxwright.operation.carry import Collect, Upload
-from boxwright.operation.completion import answer_of, ask_host, server_ask, timings_of
+from boxwright.operation.completion import answer_of, ask_host, decode_tok_s, server_ask, timings_of
 from boxwright.operation.components import component_stanzas, is_sourced_elsewhere
 from boxwright.operation.dnf_repositories import enable_repositories
 from boxwright.operation.files import absent, rendered, written_private
@@ -53,7 +53,7 @@ from boxwright.operation.transfer import (
     size_text,
 )
 from boxwright.operation.write import write_whole
-from boxwright.plan import args_digest
+from boxwright.plan import args_digest, hardware_digest, modules_digest
 
 __all__ = [
     "BUILDS",
@@ -83,11 +83,13 @@ __all__ = [
     "curl_options",
     "curl_proxy_options",
     "curl_quoted",
+    "decode_tok_s",
     "disk_of",
     "dropped_if_damaged",
     "enable_repositories",
     "endpoints_for_host",
     "fetch",
+    "hardware_digest",
     "hashing_timeout_s",
     "have_nvidia_key",
     "headers_of_kernel",
@@ -103,6 +105,7 @@ __all__ = [
     "machine_of_host",
     "manager_of_host",
     "model_for_host",
+    "modules_digest",
     "newest_of_flavour",
     "no_room",
     "noop",

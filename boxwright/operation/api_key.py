@@ -57,4 +57,10 @@ def read_key(path: str | None) -> ApiKey | Refusal | None:
             f"server_api_key_file {path} holds no key, needed: one per line",
             "make it: `(umask 077; openssl rand -hex 32 > FILE)`",
         )
+    if any(ord(letter) < 0x20 for letter in key.first):
+        return Refusal(
+            f"the first key of server_api_key_file {path} holds a control character, such as a tab;"
+            " no HTTP header can carry it",
+            "make another: `(umask 077; openssl rand -hex 32 > FILE)`",
+        )
     return key

@@ -19,6 +19,7 @@ _SCRIPT = """\
 umask 077
 settings=$(mktemp) || exit 1
 trap 'rm -f "$settings"' EXIT
+trap 'exit 1' HUP INT TERM
 while IFS= read -r line && [ -n "$line" ]; do printf '%s\\n' "$line"; done >"$settings"
 curl --config "$settings" {body}
 """
@@ -60,6 +61,17 @@ def timings_of(answer: str) -> Mapping[str, Any] | str:
     if isinstance(timings, dict) and timings.get("predicted_n"):
         return timings
     return answer.strip()[:200]
+
+
+def decode_tok_s(timings: Mapping[str, Any]) -> float:
+    """Tokens per second after the first one; 0 where that cannot be told.
+
+    llama-server starts its clock when the first token is there and divides all of them by it.
+    """
+    tokens, time_ms = int(timings.get("predicted_n") or 0), float(timings.get("predicted_ms") or 0)
+    if tokens < 2 or time_ms <= 0:
+        return 0.0
+    return round((tokens - 1) * 1000 / time_ms, 3)
 
 
 def answer_of(answer: str) -> Mapping[str, Any] | str:

@@ -82,7 +82,7 @@ def plan_for_host(with_records: bool = False, with_offers: bool = False) -> Plan
         notes=chosen.notes,
     )
     made = plan.make(machine, known_catalog, chosen.wanted, known)
-    measured = measured_on_host(made) if with_records else None
+    measured = measured_on_host(made, machine) if with_records else None
     if measured is not None:
         known = replace(known, measured=measured)
         made = plan.make(machine, known_catalog, chosen.wanted, known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from boxwright.plan.better import note_on
 from boxwright.plan.choose import settle
 from boxwright.plan.estimate import estimated_shape
+from boxwright.plan.hardware import hardware_digest, modules_digest
 from boxwright.plan.known import Known, Measured, ModelChoice
 from boxwright.plan.make import make
 from boxwright.plan.model import choose_model
@@ -25,7 +26,9 @@ __all__ = [
     "as_json",
     "choose_model",
     "estimated_shape",
+    "hardware_digest",
     "make",
+    "modules_digest",
     "note_on",
     "settle",
     "with_offers",

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 from boxwright.catalog import ProcessorMemory, SpeedConstants
 from boxwright.machine import Dimm, Machine
+from boxwright.plan.hardware import modules_digest
 
 BYTES_PER_TRANSFER = 8
-SAME_RAM = 0.02  # what a kernel may keep of it more or less
 MODULES_PER_CHANNEL = 3  # no board has more: then a letter is not a channel
 
 # P0_Node0_Channel0_Dimm0, Controller0-ChannelA-DIMM0, P0 CHANNEL A, CPU1 DIMM A1, P1-DIMMA1,
@@ -56,12 +56,11 @@ def host_bandwidth(machine: Machine, constants: SpeedConstants) -> HostBandwidth
 
 
 def measured_gb_s(machine: Machine) -> float | None:
-    """What all cores were once seen to read, in GB/s; None if never, or if other RAM was fitted."""
-    memory = machine.memory
-    if memory.measured is None:
+    """What all cores were once seen to read, in GB/s; None if never, or with other modules."""
+    measured = machine.memory.measured
+    if measured is None or measured.modules != modules_digest(machine):
         return None
-    changed = abs(memory.measured.total_mib - memory.total_mib)
-    return memory.measured.read_gb_s if changed <= SAME_RAM * memory.total_mib else None
+    return measured.read_gb_s
 
 
 def unmeasured(machine: Machine) -> Machine:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from boxwright.catalog import Catalog
@@ -91,9 +90,13 @@ def decide(
     )
 
 
-def args_digest(args: Sequence[str]) -> str:
-    """What a measured speed belongs to, beside release and model: the arguments, as one word."""
-    return hashlib.sha256("\0".join(args).encode()).hexdigest()
+def args_digest(server: ServerPlan) -> str:
+    """What a measured speed belongs to, beside release, model and hardware, as one word.
+
+    The arguments, and the environment that they are read in.
+    """
+    environment = (f"{name}={value}" for name, value in sorted(server.environment.items()))
+    return hashlib.sha256("\0".join([*server.args, "", *environment]).encode()).hexdigest()
 
 
 def _contradiction(wanted: Wanted) -> Refusal | None:

@@ -92,8 +92,7 @@ def _as_measured(measured: Measured | None) -> Speed | None:
     if measured is None or measured.prefill_tok_s is None:
         return None
     prefill = _rounded_all(measured.prefill_tok_s)
-    first = {tokens: _rounded(tokens / prefill[1]) for tokens in PROMPTS}
-    return Speed(_rounded_all(measured.decode_tok_s), prefill, "measured", ttft_s=first)
+    return Speed(_rounded_all(measured.decode_tok_s), prefill, "measured")
 
 
 def _link(constants: SpeedConstants, card: UsedCard) -> PrefillCard | None:

@@ -14,12 +14,13 @@ from boxwright.operation import (
     install_packages,
     installed_packages,
     machine_of_host,
+    modules_digest,
     noop,
     operation,
     option,
     write_whole,
 )
-from roles.bench.bandwidth import block_mib, read_gb_s, script
+from roles.bench.bandwidth import block_mib, cores_of, read_gb_s, script
 
 PACKAGE = "sysbench"
 MEASURED_PATH = "/var/lib/boxwright/memory.json"
@@ -50,14 +51,15 @@ def measure_memory() -> Commands:
         noop(f"{machine.memory.available_mib} MiB of RAM are too few to measure with")
         return
     # a node may be processors without memory, or memory without processors
-    of_nodes = [node.cpus for node in machine.numa if node.cpus and node.memory_mib]
-    of_nodes = of_nodes or [f"0-{max(machine.cpu.threads, 1) - 1}"]
-    ask = Ask("sh", "-c", QuoteString(script(cores, of_nodes, each_mib)))
+    cpus = [node.cpus for node in machine.numa if node.cpus and node.memory_mib]
+    nodes = [(one, cores_of(one, cores, machine.cpu.threads)) for one in cpus] or [("", cores)]
+    ask = Ask("sh", "-c", QuoteString(script(nodes, each_mib)))
     yield ask
-    gb_s = read_gb_s(ask.lines, len(of_nodes))
+    gb_s = read_gb_s(ask.lines, len(nodes))
     if gb_s is None:
-        host.log(f"host RAM was not measured; {PACKAGE} said: {(ask.said or ask.lines)[-1:]}")
+        said = next(iter((*ask.said, *ask.lines)[-1:]), "nothing")
+        host.log(f"host RAM was not measured; {PACKAGE} said: {said}")
         return
-    host.log(f"host RAM: {gb_s:.1f} GB/s read by {cores} cores")
-    measured = {"read_gb_s": round(gb_s, 1), "total_mib": machine.memory.total_mib}
+    host.log(f"host RAM: {gb_s:.1f} GB/s read by {sum(count for _, count in nodes)} cores")
+    measured = {"read_gb_s": round(gb_s, 1), "modules": modules_digest(machine)}
     yield write_whole(MEASURED_PATH, json.dumps(measured) + "\n")

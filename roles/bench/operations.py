@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from pyinfra.api import StringCommand
 from pyinfra.api.command import PyinfraCommand
@@ -17,6 +17,7 @@ from boxwright.operation import (
     answer_of,
     args_digest,
     ask_host,
+    hardware_digest,
     machine_of_host,
     operation,
     option,
@@ -28,10 +29,12 @@ from boxwright.operation import (
 )
 from boxwright.plan.results import Plan, Refusal
 from roles.bench import prompts
+from roles.bench.idle import busy_by_metrics, busy_by_slots
 
-Asking = Generator[PyinfraCommand, None, Any]
+T = TypeVar("T")
+Asking = Generator[PyinfraCommand, None, T]
 SHORT_S = 60  # for questions that are answered at once
-WARM_UP = (32, 8)  # tokens of prompt and answer: the first after a start compiles and allocates
+WARM_UP = 16  # tokens of prompt and answer: the first after a start compiles and allocates
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class _Server:
     url: str
     key: str | None = field(repr=False)
 
-    def ask(self, path: str, body: dict[str, object] | None, timeout_s: int) -> Asking:
+    def ask(self, path: str, body: dict[str, object] | None, timeout_s: int) -> Asking[str]:
         """What it answers, as text."""
         ask = server_ask(f"{self.url}{path}", body, timeout_s, self.key)
         yield ask
@@ -56,9 +59,10 @@ def find_idle() -> Commands:
     if isinstance(server, Refusal):
         yield from refuse(server)
         return
-    context = yield from _context_of_idle(server)
-    if isinstance(context, Refusal):
-        yield from refuse(context)
+    wishes = _wishes()
+    busy = wishes if isinstance(wishes, Refusal) else (yield from _busy(server))
+    if busy is not None:
+        yield from refuse(busy)
 
 
 @operation
@@ -78,7 +82,8 @@ def measure_server() -> Commands:
         release=plan.runtime.release,
         model=plan.model.name,
         quant=plan.model.quant,
-        args_digest=args_digest(plan.server.args),
+        args_digest=args_digest(plan.server),
+        hardware=hardware_digest(machine),
         driver=machine.nvidia.loaded,
         boot_id=machine.boot_id or "unknown",
         at_epoch_s=int(time.time()),
@@ -101,84 +106,108 @@ def _server() -> _Server | Refusal:
     return _Server(plan, url, key.first if key else None)
 
 
-def _points(server: _Server) -> Generator[PyinfraCommand, None, tuple[BenchPoint, ...] | Refusal]:
+def _points(server: _Server) -> Asking[tuple[BenchPoint, ...] | Refusal]:
     """Every length asked as often as the options say."""
-    context = yield from _context_of_idle(server)
+    wishes = _wishes()
+    if isinstance(wishes, Refusal):
+        return wishes
+    context = yield from _context(server)
     if isinstance(context, Refusal):
         return context
-    passage = yield from _passage(server)
-    if isinstance(passage, Refusal):
-        return passage
-    wanted, tokens = option("bench_prompt_tokens"), int(option("bench_decode_tokens"))
-    lengths = prompts.lengths(wanted, tokens, context)
-    for length in sorted(set(wanted) - set(lengths)):
+    tokens = wishes.decode_tokens
+    lengths = prompts.lengths(wishes.prompt_tokens, tokens, context)
+    for length in sorted(set(wishes.prompt_tokens) - set(lengths)):
         host.log(f"{length} tokens and {tokens} more do not fit {context} tokens: not measured")
     if not lengths:
         return Refusal(
-            f"no prompt of bench_prompt_tokens {tuple(wanted)} fits {context} tokens of context"
-            f" with {tokens} more to answer",
+            f"no prompt of bench_prompt_tokens {wishes.prompt_tokens} fits {context} tokens of"
+            f" context with {tokens} more to answer",
             "correct bench_prompt_tokens, or raise server_context",
         )
-    warmed = yield from _answer(server, prompts.prompt(passage, WARM_UP[0], 0), WARM_UP[1])
+    warmed = yield from _answer(server, replace(wishes, decode_tokens=WARM_UP), WARM_UP, 0)
     if isinstance(warmed, Refusal):
         return warmed
-    points = []
+    points: list[BenchPoint] = []
     for length in lengths:
-        answers = []
-        for turn in range(max(int(option("bench_repeat")), 1)):
-            answer = yield from _answer(server, prompts.prompt(passage, length, turn), tokens)
-            if isinstance(answer, Refusal):
-                return answer
-            answers.append(answer)
-        points.append(prompts.point(length, answers))
-        host.log(
-            f"{length} tokens: prefill {points[-1].prefill[1]:.1f} tok/s,"
-            f" then decode {points[-1].decode[1]:.1f} tok/s"
-        )
+        found = yield from _point(server, wishes, length)
+        if isinstance(found, Refusal):
+            return found
+        points.append(found)
     return tuple(points)
 
 
-def _context_of_idle(server: _Server) -> Generator[PyinfraCommand, None, int | Refusal]:
-    """How many tokens one user has; a refusal while somebody else is being answered."""
+def _wishes() -> prompts.Wishes | Refusal:
+    names = ("bench_prompt_tokens", "bench_decode_tokens", "bench_repeat", "bench_timeout_s")
+    found = prompts.wishes_of(*(option(name) for name in names))
+    return Refusal(found, "correct it in the inventory's data") if isinstance(found, str) else found
+
+
+def _point(server: _Server, wishes: prompts.Wishes, length: int) -> Asking[BenchPoint | Refusal]:
+    """Prompts of one length, while nobody else asks."""
+    busy = yield from _busy(server)
+    if busy is not None:
+        return busy
+    answers = []
+    for turn in range(wishes.repeat):
+        answer = yield from _answer(server, wishes, length, turn)
+        if isinstance(answer, Refusal):
+            return answer
+        answers.append(answer)
+    point = prompts.point(length, answers)
+    host.log(
+        f"{length} tokens: prefill {point.prefill[1]:.1f} tok/s,"
+        f" then decode {point.decode[1]:.1f} tok/s"
+    )
+    return point
+
+
+def _context(server: _Server) -> Asking[int | Refusal]:
+    """How many tokens one user has."""
     text = yield from server.ask("/props", None, SHORT_S)
     props = answer_of(text)
     if isinstance(props, str):
         return _silent(props)
+    settings = props.get("default_generation_settings")
+    return int((settings or {}).get("n_ctx") or 0)
+
+
+def _busy(server: _Server) -> Asking[Refusal | None]:
+    """A refusal while somebody else is being answered."""
     slots = yield from server.ask("/slots", None, SHORT_S)
-    if '"is_processing":true' in slots.replace(" ", ""):
-        return Refusal(
-            "the server is answering somebody, so its speed cannot be measured now",
-            "run this when it is idle",
-        )
-    return int(props.get("default_generation_settings", {}).get("n_ctx") or 0)
-
-
-def _passage(server: _Server) -> Generator[PyinfraCommand, None, list[int] | Refusal]:
-    """The passage in the model's own tokens."""
-    text = yield from server.ask("/tokenize", {"content": prompts.PASSAGE}, SHORT_S)
-    said = answer_of(text)
-    tokens = None if isinstance(said, str) else said.get("tokens")
-    if not isinstance(tokens, list) or not tokens:
-        return _silent(text[:200])
-    return [int(token) for token in tokens]
+    busy = busy_by_slots(slots)
+    if busy is None:
+        metrics = yield from server.ask("/metrics", None, SHORT_S)
+        busy = busy_by_metrics(metrics)
+    if busy is None:
+        host.log("the server does not tell whether it answers others: if so, they slow it")
+    if not busy:
+        return None
+    return Refusal(
+        "the server is answering somebody, so its speed cannot be measured now",
+        "run this when it is idle",
+    )
 
 
 def _answer(
-    server: _Server, tokens: list[int], decode_tokens: int
-) -> Generator[PyinfraCommand, None, prompts.Answered | Refusal]:
+    server: _Server, wishes: prompts.Wishes, length: int, turn: int
+) -> Asking[prompts.Answered | Refusal]:
     """One completion; a prompt that was not worked through whole measures nothing."""
-    timeout_s = int(option("bench_timeout_s"))
-    question = prompts.question(tokens, decode_tokens)
-    text = yield from server.ask("/completion", question, timeout_s)
+    body: dict[str, object] = {"content": prompts.text(length, turn)}
+    text = yield from server.ask("/tokenize", body, SHORT_S)
+    said = answer_of(text)
+    tokens = None if isinstance(said, str) else said.get("tokens")
+    if not isinstance(tokens, list) or len(tokens) < length:
+        return _silent(text[:200])
+    question = prompts.question(tokens[:length], wishes.decode_tokens)
+    text = yield from server.ask("/completion", question, wishes.timeout_s)
     timings = timings_of(text)
     if isinstance(timings, str):
         return _silent(timings)
     answer = prompts.answered(timings)
-    if answer.prompt_tokens < len(tokens):
-        return Refusal(
-            f"the server worked through {answer.prompt_tokens} tokens of a prompt of {len(tokens)}",
-            "leave out of server_extra_args what keeps or cuts prompts, then run again",
-        )
+    fault = prompts.fault(answer, length, wishes.decode_tokens)
+    if fault is not None:
+        cure = "leave out of server_extra_args what keeps or cuts prompts and answers"
+        return Refusal(fault, f"{cure}, then run again")
     return answer
 
 

@@ -11,6 +11,8 @@ from boxwright.facts import DecodeRecord, DecodeRecords
 from boxwright.operation import (
     Commands,
     args_digest,
+    decode_tok_s,
+    hardware_digest,
     machine_of_host,
     noop,
     operation,
@@ -80,13 +82,14 @@ def record_decode() -> Commands:
             )
         )
         return
-    line = record_of(identity, args_digest(wish.server.args), timings, int(time.time()))
+    digests = (args_digest(wish.server), hardware_digest(machine_of_host()))
+    line = record_of(identity, digests, timings, int(time.time()))
     # its own newline first: a line that a killed run cut off must not swallow this one
     yield StringCommand(
         "umask 022 && mkdir -p /var/lib/boxwright && { echo; cat; } >>", RECORDS_PATH, _stdin=line
     )
     host.log(
-        f"{wish.server.alias}: decode {timings['predicted_per_second']:.1f} tok/s,"
+        f"{wish.server.alias}: decode {decode_tok_s(timings):.1f} tok/s,"
         f" prefill {float(timings.get('prompt_per_second') or 0):.1f} tok/s"
     )
 

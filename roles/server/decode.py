@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from boxwright.operation import decode_tok_s
+
 RECORDS_PATH = "/var/lib/boxwright/decode.jsonl"
 PROMPT = "Say in a few words what a workstation is good for."
 
@@ -44,12 +46,15 @@ def question(model: str, tokens: int) -> dict[str, object]:
     }
 
 
-def record_of(identity: Identity, digest: str, timings: Mapping[str, Any], epoch_s: int) -> str:
-    """One line of the record file; `digest` is that of the server's arguments."""
+def record_of(
+    identity: Identity, digests: tuple[str, str], timings: Mapping[str, Any], epoch_s: int
+) -> str:
+    """One line of the record file; `digests` are of the server's settings and the hardware."""
     row = {
         **asdict(identity),
-        "args_digest": digest,
-        "decode_tok_s": round(float(timings["predicted_per_second"]), 3),
+        "args_digest": digests[0],
+        "hardware": digests[1],
+        "decode_tok_s": decode_tok_s(timings),
         "prefill_tok_s": round(float(timings.get("prompt_per_second") or 0.0), 3),
         "predicted_n": int(timings["predicted_n"]),
         "at_epoch_s": epoch_s,

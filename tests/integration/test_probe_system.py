@@ -273,13 +273,14 @@ def test_the_current_release_and_the_model_of_the_running_service(tmp_path: Path
     ("text", "told"),
     [
         (
-            '{"read_gb_s": 118.4, "total_mib": 128750}\n',
-            {"read_gb_s": 118.4, "total_mib": 128750},
+            '{"read_gb_s": 118.4, "modules": "00c0ffee00c0ffee"}\n',
+            {"read_gb_s": 118.4, "modules": "00c0ffee00c0ffee"},
         ),
-        ('{"read_gb_s": 61.0, "total_mib": 64000}', {"read_gb_s": 61.0, "total_mib": 64000}),
-        ('{"read_gb_s": 0.0, "total_mib": 64000}', None),
-        ('{"read_gb_s": 61.0, "total_', None),
-        ('{"read_gb_s": 1.0, "total_mib": 1}, "dimms": "x"', None),
+        ('{"read_gb_s": 61.0, "modules": "0a"}', {"read_gb_s": 61.0, "modules": "0a"}),
+        ('{"read_gb_s": 0.0, "modules": "0a"}', None),
+        ('{"read_gb_s": 61.0, "modu', None),
+        ('{"read_gb_s": 1.0, "modules": "0a"}, "dimms": "x"', None),
+        ('{"read_gb_s": 1.0, "modules": "0a\\"b"}', None),
         ("", None),
     ],
 )

@@ -18,7 +18,7 @@ BEGAN = 1_800_000_000
 PREDICTED = Speed((8.0, 10.0, 13.0), (60.0, 90.0, 130.0), "host memory bandwidth")
 RECORD = BenchRecord(
     release="b11669-12.8-x86_64", model="qwen3.5-122b-a10b", quant="Q4_K_M", args_digest="d",
-    driver="580.95.05", boot_id="b", at_epoch_s=BEGAN + 60,
+    hardware="h", driver="580.95.05", boot_id="b", at_epoch_s=BEGAN + 60,
     points=(
         BenchPoint(64, (50.0, 51.0, 52.0), (9.9, 10.1, 10.0)),
         BenchPoint(4096, (88.0, 91.0, 90.0), (9.0, 9.1, 9.2)),
@@ -31,8 +31,8 @@ OLD = replace(
 
 
 def benched(*records: BenchRecord, began: int = BEGAN) -> Benched:
-    memory = {"measured": {"read_gb_s": 118.4, "total_mib": 128750}}
-    return Benched.of(records, began, PREDICTED, machine("xeon", memory=memory))
+    memory = {"measured": {"read_gb_s": 118.4, "modules": "0" * 16}}
+    return Benched.of(records, machine("xeon", memory=memory), began, PREDICTED)
 
 
 def outcome(hosts: dict[str, Benched | None], **runs: HostRun) -> BenchOutcome:
@@ -42,7 +42,7 @@ def outcome(hosts: dict[str, Benched | None], **runs: HostRun) -> BenchOutcome:
 
 def text_of(made: BenchOutcome) -> str:
     paper = StringIO()
-    Console(width=160, file=paper).print(made.picture())
+    Console(width=220, file=paper).print(made.picture())
     return paper.getvalue()
 
 
@@ -61,6 +61,7 @@ def test_measured_stands_beside_expected_and_before() -> None:
     text = text_of(made)
     assert "10.0 (8.0 to 13.0)" in text, "what was expected"
     assert "10.0 (9.9 to 10.1)" in text, "what was measured"
+    assert "90.0 (60.0 to 130.0)" in text and "90.0 (88.0 to 91.0)" in text
     assert "12.5 (-20%)" in text and "b11434-12.8-x86_64 and driver 580.95.05" in text
     assert "118.4 GB/s" in text
 
@@ -69,6 +70,12 @@ def test_earlier_results_of_another_model_are_nothing_to_compare_with() -> None:
     other = replace(OLD, quant="Q8_0")
     assert benched(OLD, other, RECORD).before == OLD
     assert benched(other, RECORD).before is None
+
+
+def test_an_earlier_result_of_another_set_up_is_told_so() -> None:
+    assert "set up otherwise" not in text_of(outcome({"xeon": benched(OLD, RECORD)}))
+    other = replace(OLD, args_digest="other")
+    assert "set up otherwise" in text_of(outcome({"xeon": benched(other, RECORD)}))
 
 
 def test_a_host_that_was_refused_is_named_with_its_reason() -> None:

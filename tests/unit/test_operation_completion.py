@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.operation import ApiKey, ask_host, read_key, timings_of
+from boxwright.operation import ApiKey, ask_host, decode_tok_s, read_key, timings_of
 from boxwright.plan.results import Refusal
 
 KEY = "correct-horse-battery"
@@ -72,3 +72,18 @@ def test_answers_without_timings_say_what_the_server_said() -> None:
     assert timings_of("<html>bad gateway</html>") == "<html>bad gateway</html>"
     assert timings_of("") == "nothing"
     assert timings_of('{"timings": {"predicted_n": 0}}') != {"predicted_n": 0}
+
+
+def test_the_first_token_is_no_part_of_decode() -> None:
+    """llama-server counts 32 tokens over the time of 31: 31 in 3100 ms are 10 tok/s."""
+    said = {"predicted_n": 32, "predicted_ms": 3100.0, "predicted_per_second": 10.32}
+    assert decode_tok_s(said) == 10.0
+    for useless in ({}, {"predicted_n": 1, "predicted_ms": 0.001}, {"predicted_n": 9}):
+        assert decode_tok_s(useless) == 0.0
+
+
+def test_a_key_that_no_header_can_carry_is_refused(key_file: Path) -> None:
+    key_file.write_text("tab\there\n")
+    answer = read_key(str(key_file))
+    assert isinstance(answer, Refusal)
+    assert "control character" in answer.reason and "tab\there" not in answer.sentence()

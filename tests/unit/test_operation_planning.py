@@ -9,9 +9,18 @@ from pyinfra.context import ctx_host
 
 from boxwright import facts
 from boxwright.operation import plan_for_host
-from boxwright.plan import Plan
-from tests.unit.plans import machine
+from boxwright.plan import Plan, hardware_digest
+from tests.unit.plans import gpu, machine
 from tests.unit.role_host import RoleHost, box
+
+
+def digest_of(made: Plan) -> str:
+    """Arguments and environment, put together without the product's own function."""
+    assert made.server is not None
+    environment = [
+        f"{name}={made.server.environment[name]}" for name in sorted(made.server.environment)
+    ]
+    return hashlib.sha256("\0".join([*made.server.args, "", *environment]).encode()).hexdigest()
 
 
 def planned(host: RoleHost, with_records: bool) -> Plan:
@@ -24,17 +33,18 @@ def test_a_measured_decode_replaces_the_prediction_of_just_this_configuration() 
     predicted = planned(host, with_records=False)
     assert predicted.refusal is None and predicted.speed is not None
     assert predicted.server is not None and predicted.runtime is not None
-    digest = hashlib.sha256("\0".join(predicted.server.args).encode()).hexdigest()
+    digest = digest_of(predicted)
     record = facts.DecodeRecord(
         release=predicted.runtime.release, model="tiny", quant="Q8_0", config_digest="c",
         boot_id="b", decode_tok_s=4.0, prefill_tok_s=1.0, predicted_n=32, at_epoch_s=1,
-        args_digest=digest,
+        args_digest=digest, hardware=hardware_digest(machine("ryzen")),
     )  # fmt: skip
     newest = replace(record, decode_tok_s=5.0)
     others = [
         replace(record, args_digest="", decode_tok_s=9.0),
         replace(record, release="b1-cpu-x86_64", decode_tok_s=9.0),
         replace(record, quant="Q4_K_M", decode_tok_s=9.0),
+        replace(record, hardware="of another card", decode_tok_s=9.0),
     ]
     host.facts[facts.BenchRecords] = ()
     host.facts[facts.DecodeRecords] = (record, newest, *others)
@@ -49,10 +59,10 @@ def test_a_measured_decode_replaces_the_prediction_of_just_this_configuration() 
 
 def bench(predicted: Plan, *points: facts.BenchPoint) -> facts.BenchRecord:
     assert predicted.server is not None and predicted.runtime is not None
-    digest = hashlib.sha256("\0".join(predicted.server.args).encode()).hexdigest()
+    digest = digest_of(predicted)
     return facts.BenchRecord(
         release=predicted.runtime.release, model="tiny", quant="Q8_0", args_digest=digest,
-        driver=None, boot_id="b", at_epoch_s=1, points=points,
+        hardware=hardware_digest(machine("ryzen")), driver=None, boot_id="b", at_epoch_s=1, points=points,
     )  # fmt: skip
 
 
@@ -63,8 +73,13 @@ def test_what_bench_measured_counts_before_a_deploys_one_completion() -> None:
     long = facts.BenchPoint(4096, (200.0, 230.0, 210.0), (8.0, 8.1, 8.2))
     older = bench(predicted, facts.BenchPoint(64, (1.0,), (1.0,)))
     record = bench(predicted, short, long)
-    of_others = replace(record, args_digest="another", points=(facts.BenchPoint(64, (1,), (1,)),))
-    host.facts[facts.BenchRecords] = (older, record, of_others)
+    slow = (facts.BenchPoint(64, (1,), (1,)),)
+    others = (
+        replace(record, args_digest="another", points=slow),
+        replace(record, hardware="another", points=slow),
+        replace(record, points=(long,)),  # decode after a long prompt is no empty context's
+    )
+    host.facts[facts.BenchRecords] = (older, record, *others)
     host.facts[facts.DecodeRecords] = ()
     measured = planned(host, with_records=True)
     assert measured.speed is not None
@@ -85,3 +100,16 @@ def test_offers_are_only_looked_for_where_a_plan_is_shown() -> None:
         assert plan_for_host().offers == ()
         offers = plan_for_host(with_offers=True).offers
     assert [offer.split(" = ")[0] for offer in offers] == ["server_context"]
+
+
+def test_another_card_memory_or_processor_is_other_hardware_and_a_link_that_sleeps_is_not() -> None:
+    digest = hardware_digest(machine("ryzen"))
+    (card,) = machine("ryzen").gpus
+    asleep = machine("ryzen", gpus=[gpu(card.pci, card.id, link_speed_gts=2.5)])
+    assert hardware_digest(asleep) == digest
+    others = [
+        machine("ryzen", gpus=[gpu(card.pci, "10de:2684")]),
+        machine("ryzen", memory={"dimms": []}),
+        machine("ryzen", cpu={"model": "AMD Ryzen 9 7950X 16-Core Processor"}),
+    ]
+    assert len({digest, *map(hardware_digest, others)}) == 4

@@ -8,6 +8,7 @@ import pytest
 
 from boxwright import catalog
 from boxwright.machine import Dimm
+from boxwright.plan import modules_digest
 from boxwright.plan.bandwidth import HostBandwidth, channels_of, host_bandwidth, measured_gb_s
 from boxwright.plan.speed_decode import host_speed
 from tests.unit.plans import machine, planned, qwen35_122b
@@ -102,31 +103,41 @@ def test_an_unknown_processor_has_the_channels_that_its_board_names() -> None:
     assert bandwidth("plain", memory=slots, cpu={"model": "Nobody's 9000"}).channels == 6
 
 
-def measured(read_gb_s: float, total_mib: int | None = None) -> dict[str, Any]:
-    total_mib = machine("ryzen").memory.total_mib if total_mib is None else total_mib
-    return {"measured": {"read_gb_s": read_gb_s, "total_mib": total_mib}, "dimms": []}
+def measured(read_gb_s: float, name: str = "ryzen", **memory: Any) -> dict[str, Any]:
+    """Memory of a machine as `bench` left it."""
+    digest = modules_digest(machine(name, memory=memory))
+    return {**memory, "measured": {"read_gb_s": read_gb_s, "modules": digest}}
 
 
 def test_what_was_read_counts_before_what_modules_promise() -> None:
     """llama.cpp #26484: decode reaches 84 to 91 % of what all cores were measured to read."""
     constants = catalog.load().speed
-    found = host_speed(machine("ryzen", memory=measured(100.0)), constants)
+    found = host_speed(machine("ryzen", memory=measured(100.0, dimms=[])), constants)
     assert 84 <= found.gb_s <= 91 and found.modules_known
 
 
 def test_what_was_read_of_other_memory_says_nothing() -> None:
-    total_mib = machine("ryzen").memory.total_mib
-    same = machine("ryzen", memory=measured(100.0, total_mib - total_mib // 100))
-    other = machine("ryzen", memory=measured(100.0, total_mib // 2))
-    assert measured_gb_s(same) == 100.0
-    assert measured_gb_s(other) is None
-    assert host_speed(other, catalog.load().speed).modules_known is False
+    """The same size on fewer channels, faster modules, or other slots are other memory."""
+    eight = modules([f"DIMM_{c}1" for c in "ABCDEFGH"])
+    four = [{**one, "size_mib": 2 * one["size_mib"]} for one in eight["dimms"][:4]]
+    faster = [{**one, "speed_mts": 2933} for one in eight["dimms"]]
+    kept = measured(100.0, **eight)
+    assert measured_gb_s(machine("ryzen", memory=kept)) == 100.0
+    for others in (four, faster, eight["dimms"][1:]):
+        other = machine("ryzen", memory={**kept, "dimms": others})
+        assert measured_gb_s(other) is None
+
+
+def test_memory_of_unknown_modules_is_the_same_by_its_size() -> None:
+    """Another kernel may keep some MiB more of it."""
+    kept = measured(100.0, dimms=[], total_mib=193069)
+    assert measured_gb_s(machine("ryzen", memory={**kept, "total_mib": 193010})) == 100.0
+    assert measured_gb_s(machine("ryzen", memory={**kept, "total_mib": 96000})) is None
 
 
 def test_two_sockets_share_what_both_were_read_at() -> None:
     """One socket's channels feed both (boxwright/plan/speed_decode.py)."""
-    total_mib = machine("xeon").memory.total_mib
-    both = machine("xeon", memory={"measured": {"read_gb_s": 120.0, "total_mib": total_mib}})
+    both = machine("xeon", memory=measured(120.0, "xeon"))
     assert host_speed(both, catalog.load().speed).gb_s <= 60
 
 

@@ -249,7 +249,7 @@ def test_a_card_of_unknown_bandwidth_gives_no_speed_and_a_sentence() -> None:
     known = {"measured": Measured((50.0, 51.0, 52.0), (900.0, 1000.0, 1100.0))}
     measured = planned(machine("ryzen", gpus=cards, os=UBUNTU), known=known)
     assert measured.speed is not None and measured.speed.decode_tok_s == (50.0, 51.0, 52.0)
-    assert measured.speed.ttft_s[4096] == pytest.approx(4.096, rel=0.01)
+    assert measured.speed.prefill_tok_s == (900.0, 1000.0, 1100.0)
     assert not any("bandwidth" in warning for warning in measured.warnings)
 
 

@@ -10,19 +10,33 @@ from typing import Any
 import pytest
 
 from boxwright.facts import BenchPoint, BenchRecord
-from boxwright.operation import apt
+from boxwright.operation import apt, modules_digest
 from roles.bench import bandwidth, memory, operations, prompts
 from tests.unit.plans import machine
 from tests.unit.role_host import RoleHost, box
 
-PASSAGE = list(range(100, 140))
+URL = "http://127.0.0.1:8080"
 
 
 class Server:
-    """Answers as llama-server does; `cached` tokens of every prompt are not worked through."""
+    """Answers as llama-server does: a token for each word.
 
-    def __init__(self, cached: int = 0, busy: bool = False, context: int = 4096) -> None:
-        self.cached, self.busy, self.context = cached, busy, context
+    `cached` tokens of every prompt are not worked through, answers are `cut` short by some tokens;
+    without `slots` or `metrics` it does not tell of them.
+    """
+
+    def __init__(
+        self,
+        cached: int = 0,
+        cut: int = 0,
+        busy: bool = False,
+        context: int = 4096,
+        slots: bool = True,
+        metrics: bool = True,
+        per_token_ms: float = 10.0,
+    ) -> None:
+        self.cached, self.cut, self.busy, self.context = cached, cut, busy, context
+        self.slots, self.metrics, self.per_token_ms = slots, metrics, per_token_ms
         self.prompts: list[list[int]] = []
         self.asked: list[dict[str, Any]] = []
 
@@ -31,11 +45,21 @@ class Server:
         path = settings.split("url = ")[1].split("\n")[0].strip('"').removeprefix(URL)
         answers: dict[str, Callable[[], Any]] = {
             "/props": lambda: {"default_generation_settings": {"n_ctx": self.context}},
-            "/slots": lambda: [{"id": 0, "is_processing": self.busy}],
-            "/tokenize": lambda: {"tokens": PASSAGE},
+            "/tokenize": lambda: {
+                "tokens": [len(word) for word in json.loads(body)["content"].split()]
+            },
             "/completion": lambda: self.complete(json.loads(body)),
         }
+        if path == "/slots" and self.slots:
+            return (json.dumps([{"id": 0, "is_processing": self.busy}]),)
+        if path == "/metrics" and self.metrics:
+            return ("# HELP llamacpp:requests_processing", "", *self.counts())
+        if path in ("/slots", "/metrics"):
+            return (json.dumps({"error": {"code": 501, "message": "not supported"}}),)
         return (json.dumps(answers[path]()),)
+
+    def counts(self) -> tuple[str, str]:
+        return f"llamacpp:requests_processing {int(self.busy)}", "llamacpp:requests_deferred 0"
 
     def complete(self, asked: dict[str, Any]) -> dict[str, Any]:
         self.asked.append(asked)
@@ -45,13 +69,10 @@ class Server:
             "timings": {
                 "prompt_n": count - self.cached,
                 "prompt_per_second": 100.0 + len(self.prompts),
-                "predicted_n": asked["n_predict"],
-                "predicted_per_second": 1000.0 / count,
+                "predicted_n": asked["n_predict"] - self.cut,
+                "predicted_ms": (asked["n_predict"] - 1) * count * self.per_token_ms / 10,
             }
         }
-
-
-URL = "http://127.0.0.1:8080"
 
 
 def asked_of(server: Server, **options: Any) -> RoleHost:
@@ -84,22 +105,37 @@ def test_prompts_of_each_length_are_asked_and_kept_beside_older_results() -> Non
     assert (short.decode[1], long.decode[1]) == (20.0, 1.0)
 
 
-def test_no_two_turns_begin_alike_so_that_nothing_is_answered_from_a_cache() -> None:
+def test_no_two_prompts_begin_alike_and_none_repeats_itself() -> None:
+    """Nothing is answered from a cache, and drafts and caches of experts have nothing to copy."""
     server = Server()
     asked_of(server).run(operations.measure_server)
-    beginnings = [tuple(prompt[:5]) for prompt in server.prompts[1:4]]
-    assert len(set(beginnings)) == 3
+    beginnings = [tuple(prompt[:12]) for prompt in server.prompts]
+    assert len(set(beginnings)) == 7
+    words = prompts.text(4096, 0).split()
+    assert len(words) > 4096
+    sixes = [tuple(words[at : at + 6]) for at in range(len(words) - 5)]
+    assert len(set(sixes)) > 0.99 * len(sixes)
+    assert prompts.text(64, 1) == prompts.text(64, 1) != prompts.text(64, 2)
 
 
 @pytest.mark.parametrize(
     ("server", "options", "words"),
     [
-        (Server(cached=3), {}, ("29 tokens of a prompt of 32", "server_extra_args")),
+        (Server(cached=3), {}, ("13 tokens of a prompt of 16", "server_extra_args")),
+        (Server(cut=2), {}, ("14 of 16 tokens", "server_extra_args")),
+        (Server(per_token_ms=0.0), {}, ("told no speed",)),
         (Server(busy=True), {}, ("answering somebody", "idle")),
+        (Server(busy=True, slots=False), {}, ("answering somebody", "idle")),
         (Server(context=60), {}, ("60 tokens of context", "bench_prompt_tokens")),
+        (Server(), {"bench_prompt_tokens": ("64",)}, ("bench_prompt_tokens is '64'", "correct")),
+        (Server(), {"bench_decode_tokens": -1}, ("bench_decode_tokens is -1, needs", "from 8")),
+        (Server(), {"bench_repeat": "x"}, ("bench_repeat is 'x'", "correct")),
         (lambda host: ("<html>bad gateway</html>",), {}, ("bad gateway", "deploy/all.py")),
     ],
-    ids=["cached", "busy", "short-context", "no-server"],
+    ids=[
+        "cached", "cut", "no-speed", "busy", "busy-by-count", "short-context",
+        "length-of-text", "endless", "repeat-of-text", "no-server",
+    ],
 )  # fmt: skip
 def test_what_cannot_be_measured_is_refused_with_the_cure_and_nothing_is_kept(
     server: Any, options: dict[str, Any], words: tuple[str, ...]
@@ -115,9 +151,19 @@ def test_a_busy_server_is_refused_before_anything_is_measured() -> None:
     host = asked_of(Server(busy=True))
     host.run(operations.find_idle)
     assert host.refusal is not None and "answering somebody" in host.refusal
-    idle = asked_of(Server())
-    idle.run(operations.find_idle)
-    assert idle.refusal is None
+    for server in (Server(), Server(slots=False), Server(slots=False, metrics=False)):
+        idle = asked_of(server)
+        idle.run(operations.find_idle)
+        assert idle.refusal is None
+    assert any("does not tell" in text for text in idle.logged)
+
+
+def test_one_length_needs_no_brackets() -> None:
+    server = Server()
+    host = asked_of(server, bench_prompt_tokens=50)
+    host.run(operations.measure_server)
+    assert host.refusal is None
+    assert {len(prompt) for prompt in server.prompts[1:]} == {50}
 
 
 def test_prompts_that_the_context_does_not_hold_are_left_out() -> None:
@@ -143,18 +189,27 @@ SYSBENCH = (
 
 
 def test_every_node_reads_its_own_memory_at_the_same_time() -> None:
-    text = bandwidth.script(40, ["0-19,40-59", "20-39,60-79"], 64)
+    text = bandwidth.script([("0-19,40-59", 20), ("20-39,60-79", 20)], 64)
     runs = [line for line in text.splitlines() if "sysbench" in line]
     assert [line.split()[:3] for line in runs] == [
         ["taskset", "-c", "0-19,40-59"], ["taskset", "-c", "20-39,60-79"]
     ]  # fmt: skip
     assert all("--threads=20 " in line and line.endswith("&") for line in runs)
     assert text.splitlines()[-1] == "wait"
+    anywhere = bandwidth.script([("", 2)], 64).splitlines()[1]
+    assert anywhere.startswith("sysbench ") and "--threads=2 " in anywhere
+
+
+def test_a_node_reads_with_its_own_cores() -> None:
+    """Half of a Threadripper 2990WX's nodes have no memory: their cores read elsewhere."""
+    assert bandwidth.cores_of("0-7,32-39", cores=32, threads=64) == 8
+    assert bandwidth.cores_of("0,2,4,6", cores=8, threads=8) == 4
+    assert bandwidth.cores_of("5", cores=8, threads=16) == 1
 
 
 @pytest.mark.parametrize(
     ("cores", "available_mib", "block_mib"),
-    [(40, 20_000, 64), (128, 12_000, 32), (16, 600, 16), (16, 400, None), (0, 64, 32)],
+    [(40, 20_000, 64), (128, 12_000, 32), (16, 1024, 32), (16, 1000, None), (0, 64, 32)],
 )
 def test_blocks_leave_half_of_what_is_available(
     cores: int, available_mib: int, block_mib: int | None
@@ -184,7 +239,7 @@ def test_what_was_read_is_kept_whole_where_the_probe_finds_it() -> None:
     host.run(memory.measure_memory)
     assert "/var/lib/boxwright/memory.json" in host.sent[-1] and "mv -T" in host.sent[-1]
     kept = json.loads(host.stdin[-1])
-    assert kept == {"read_gb_s": 52.3, "total_mib": machine("xeon").memory.total_mib}
+    assert kept == {"read_gb_s": 52.3, "modules": modules_digest(machine("xeon"))}
 
 
 def test_a_failed_reading_keeps_nothing_and_lets_the_server_be_measured() -> None:

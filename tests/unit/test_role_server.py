@@ -277,11 +277,11 @@ def test_with_limit_and_capability_the_memory_itself_is_short() -> None:
 # -- the measured completion -------------------------------------------------------------------
 
 IDENTITY = Identity("b11669-12.8-x64", "tiny", "Q4", "d" * 64, "boot")
-TIMINGS = {"predicted_n": 32, "predicted_per_second": 8.6123, "prompt_per_second": 60.5}
+TIMINGS = {"predicted_n": 32, "predicted_ms": 3599.505, "prompt_per_second": 60.5}
 
 
 def test_a_record_is_read_back_and_ends_the_measuring() -> None:
-    row = json.loads(record_of(IDENTITY, "d" * 64, TIMINGS, 1_700_000_000))
+    row = json.loads(record_of(IDENTITY, ("d" * 64, "h"), TIMINGS, 1_700_000_000))
     record = DecodeRecord(**row)
     assert record.decode_tok_s == 8.612 and record.predicted_n == 32
     assert recorded([record], IDENTITY)

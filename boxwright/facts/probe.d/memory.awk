@@ -39,16 +39,17 @@ function numa_part(    i, j, n, order, values, list, mask, words, out) {
     return "[" out "]"
 }
 # What bench once measured; a text that is not just its own says nothing.
-function measured(    text, rate, size) {
+function measured(    text, rate, modules) {
     text = get(root "/var/lib/boxwright/memory.json")
-    if (text !~ /^[{]"read_gb_s": [0-9]+[.][0-9]+, "total_mib": [0-9]+[}]$/) return "null"
-    rate = size = text
+    if (text !~ /^[{]"read_gb_s": [0-9]+[.][0-9]+, "modules": "[0-9a-f]+"[}]$/) return "null"
+    rate = modules = text
     sub(/^[^:]*: /, "", rate)
-    sub(/.*: /, "", size)
+    sub(/.*: "/, "", modules)
+    sub(/"[}]$/, "", modules)
     if (rate + 0 <= 0) return "null"
     begin()
     put("read_gb_s", sprintf("%.1f", rate))
-    put("total_mib", sprintf("%d", size))
+    put("modules", quote(modules))
     return end()
 }
 function memory_part(    values, total, available, group, limit, used, list, read) {
