@@ -62,7 +62,8 @@ def bench(predicted: Plan, *points: facts.BenchPoint) -> facts.BenchRecord:
     digest = digest_of(predicted)
     return facts.BenchRecord(
         release=predicted.runtime.release, model="tiny", quant="Q8_0", args_digest=digest,
-        hardware=hardware_digest(machine("ryzen")), driver=None, boot_id="b", at_epoch_s=1, points=points,
+        hardware=hardware_digest(machine("ryzen")), driver=None, boot_id="b",
+        at_epoch_s=1, points=points,
     )  # fmt: skip
 
 
