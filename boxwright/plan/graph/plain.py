@@ -14,7 +14,11 @@ from boxwright.plan.graph.tensors import F16, F32, I64, Tensor, row_bytes, shape
 
 def uncached(net: Net, block: Block, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Every token of the batch sees every other, and nothing is kept."""
-    net.graph.expand(q)
+    for one in (q, v, k):
+        net.graph.expand(one)
+    v, k = (ops.half(one) for one in (v, k))
+    for one in (v, k):
+        net.graph.expand(one)
     mask = net.input("mask", shape(net.batch.tokens, net.batch.tokens), F16)
     return net.linear(net.attended(q, k, v, mask), block, "attn_output")
 
