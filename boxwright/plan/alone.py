@@ -13,12 +13,12 @@ from boxwright.catalog import Catalog
 from boxwright.machine import Machine
 from boxwright.plan import checks, speed
 from boxwright.plan.bandwidth import unmeasured
-from boxwright.plan.cards import Cards, UsedCard
+from boxwright.plan.cards import Cards, UsedCard, left_alone
 from boxwright.plan.on_host import is_free, preferable
 from boxwright.plan.place import place
 from boxwright.plan.placement import CLEARLY_FASTER, Placed
 from boxwright.plan.results import Speed
-from boxwright.plan.sizes import DEFAULT_UBATCH, LEAST_CONTEXT
+from boxwright.plan.sizes import LEAST_CONTEXT, usual_ubatch
 from boxwright.plan.speed_decode import host_speed
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
@@ -41,14 +41,14 @@ def decide(
     sized = replace(
         wanted,
         server_context=wanted.server_context or LEAST_CONTEXT * wanted.server_parallel,
-        server_ubatch=wanted.server_ubatch or DEFAULT_UBATCH,
+        server_ubatch=usual_ubatch(wanted),
     )
     # a context that is left to the plan may become as large as the model was trained with
     largest = max(shape.context_train * wanted.server_parallel, sized.server_context)
     reason = _reason(steady, catalog, sized, shape, chosen, wanted.server_context or largest)
     if reason is None:
         return chosen
-    said = f"{len(chosen.driven)} NVIDIA cards are left alone: {reason}."
+    said = f"{left_alone(chosen.driven)}: {reason}."
     return Cards(warnings=(*chosen.warnings, said))
 
 

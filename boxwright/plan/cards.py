@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from boxwright.catalog import VENDORS, Catalog, GpuKind
@@ -63,7 +64,7 @@ def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusa
     bound = tuple(_card(gpu, machine, catalog, wanted) for gpu in nvidia if gpu not in passed)
     driven = tuple(card for card in bound if card.gpu.pci not in alone)
     if driven and (wanted.server_placement == "cpu" or wanted.gpu_count == 0):
-        warnings.append(f"{len(driven)} NVIDIA cards are left alone, as placement on the CPU asks.")
+        warnings.append(f"{left_alone(driven)}, as placement on the CPU asks.")
         return Cards(warnings=tuple(warnings))
     warnings += [_unknown(card) for card in driven if card.kind.listed is None]
     cut = next((card for card in driven if card.gpu.mig), None)
@@ -76,6 +77,11 @@ def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusa
             "lower gpu_count, or leave it unset to use what is there",
         )
     return Cards(driven, driven[: wanted.gpu_count], bound, tuple(warnings))
+
+
+def left_alone(cards: Sequence[UsedCard]) -> str:
+    """How a sentence begins that tells why these get no work and no driver."""
+    return f"{len(cards)} NVIDIA {'card is' if len(cards) == 1 else 'cards are'} left alone"
 
 
 def seen_by(cards: Cards, driver: DriverPlan | None) -> Cards:

@@ -66,12 +66,6 @@ def sizes(wanted: Wanted) -> Refusal | None:
             f"server_context_checkpoints is {checkpoints}, needs 0 or more",
             "correct server_context_checkpoints, or leave it unset",
         )
-    if wanted.server_batch < wanted.server_ubatch and wanted.server_batch != Wanted.server_batch:
-        return Refusal(
-            f"server_ubatch is {wanted.server_ubatch} while server_batch is {wanted.server_batch}:"
-            " a physical batch is a part of the logical one",
-            f"lower server_ubatch to {wanted.server_batch}, or raise server_batch",
-        )
     for name, least, most in (
         ("server_port", 1, 65535),
         ("server_context", 0, 2**31 - 1),
@@ -82,6 +76,12 @@ def sizes(wanted: Wanted) -> Refusal | None:
         value = getattr(wanted, name)
         if not least <= value <= most:
             return Refusal(f"{name} is {value}, needs {least} to {most}", f"correct {name}")
+    if wanted.server_batch < wanted.server_ubatch and wanted.server_batch != Wanted.server_batch:
+        return Refusal(
+            f"server_ubatch is {wanted.server_ubatch} while server_batch is {wanted.server_batch}:"
+            " a physical batch is a part of the logical one",
+            f"lower server_ubatch to {wanted.server_batch}, or raise server_batch",
+        )
     return None
 
 

@@ -189,7 +189,7 @@ def _wrong_n_cpu_moe(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal
         return Refusal(
             f"server_n_cpu_moe is {number} while server_placement is {wanted.server_placement!r}"
             f" and {devices} cards are used",
-            "set server_placement to auto, or leave server_n_cpu_moe unset",
+            f"{'set server_placement to auto, or ' * bool(devices)}leave server_n_cpu_moe unset",
         )
     return None
 

@@ -30,7 +30,7 @@ def decide(wanted: Wanted, shape: ModelShape, place: Place) -> tuple[Wanted, Pla
 
     Never a context below 4096 tokens: where not even that fits, what does not fit is refused.
     """
-    sized = replace(wanted, server_ubatch=wanted.server_ubatch or DEFAULT_UBATCH)
+    sized = replace(wanted, server_ubatch=usual_ubatch(wanted))
     if wanted.server_context == 0:
         sized = _with_largest_context(sized, shape, place)
     placed = place(sized)
@@ -47,6 +47,11 @@ def decide(wanted: Wanted, shape: ModelShape, place: Place) -> tuple[Wanted, Pla
         if same or wanted.server_profile == "prefill":
             return larger, found
     return sized, placed
+
+
+def usual_ubatch(wanted: Wanted) -> int:
+    """The physical batch to begin with: a part of the logical one."""
+    return wanted.server_ubatch or min(DEFAULT_UBATCH, wanted.server_batch)
 
 
 def leaves_ubatch(wanted: Wanted) -> bool:

@@ -194,6 +194,24 @@ def test_contradictory_wishes(wishes: dict[str, Any], named: str) -> None:
     assert named in refused(planned("xeon", qwen35_122b(), **wishes))
 
 
+@pytest.mark.parametrize(("name", "placement"), [("plain", "auto"), ("xeon", "gpu")])
+def test_what_cures_an_n_cpu_moe_out_of_place_is_accepted(name: str, placement: str) -> None:
+    """A host without cards cannot be told to set what is set."""
+    wishes: dict[str, Any] = {"server_n_cpu_moe": 20, "server_placement": placement}
+    clauses = refused(planned(name, qwen35_122b(), **wishes)).split("Cure: ")[1]
+    assert ("set server_placement to auto" in clauses) == (placement != "auto")
+    assert "leave server_n_cpu_moe unset" in clauses
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"), [([PASCAL], "1 NVIDIA card is"), ([PASCAL] * 2, "2 NVIDIA cards are")]
+)
+def test_one_card_is_spoken_of_as_one(ids: list[str], said: str) -> None:
+    cards = [gpu(f"0000:{slot:02x}:00.0", id) for slot, id in enumerate(ids, 1)]
+    made = planned(machine("xeon", gpus=cards), server_placement="cpu")
+    assert f"{said} left alone, as placement on the CPU asks." in made.warnings
+
+
 def test_wishes_for_experts_that_a_dense_model_does_not_have() -> None:
     assert "no experts" in refused(planned("xeon", server_placement="cpu-moe"))
     assert "server_n_cpu_moe" in refused(planned("xeon", server_n_cpu_moe=1))

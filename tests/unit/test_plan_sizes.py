@@ -76,9 +76,23 @@ def test_a_logical_batch_that_was_set_bounds_the_physical_one() -> None:
     assert "lower server_ubatch to 256" in refused(planned("ryzen", server_batch=256))
     free = planned("pro6000", tiny(), server_batch=1024, server_ubatch=0)
     assert value_of(free, "--batch-size") == value_of(free, "--ubatch-size") == "1024"
+    for profile in ("balanced", "prefill"):
+        wishes: dict[str, Any] = {
+            "server_batch": 256,
+            "server_ubatch": 0,
+            "server_profile": profile,
+        }
+        small = planned("ryzen", qwen35_122b(), **wishes)
+        assert value_of(small, "--batch-size") == value_of(small, "--ubatch-size") == "256"
     # the default gives way: llama-server would cut a larger physical batch down to it
     larger = planned("pro6000", tiny(), server_ubatch=4096)
     assert value_of(larger, "--batch-size") == "4096"
+
+
+@pytest.mark.parametrize("batch", [0, -5])
+def test_a_batch_that_cannot_be_is_never_named_in_a_cure(batch: int) -> None:
+    sentence = refused(planned("ryzen", server_batch=batch))
+    assert "needs 1 to" in sentence and "correct server_batch" in sentence
 
 
 @pytest.mark.parametrize(
