@@ -95,6 +95,18 @@ def test_a_model_whose_tensors_are_not_known_is_estimated(name: str) -> None:
     assert re.search("dimensions of this model's tensors are not known", doubt(old) or "")
 
 
+def test_layers_that_are_run_again_are_doubted() -> None:
+    """Nanbeige names how often; the runs after the first have caches, but no weights (b11669)."""
+    llama = shape_of("smollm3-3b")
+    keys = {key.replace("smollm3", "nanbeige"): v for key, v in llama.metadata.items()}
+    once, twice = (
+        replace(llama, architecture="nanbeige", metadata={**keys, "nanbeige.num_loops": loops})
+        for loops in (1, 2)
+    )
+    assert doubt(once) is None
+    assert "run several times" in (doubt(twice) or "")
+
+
 def test_an_unknown_architecture_is_built_of_its_tensors_with_a_warning() -> None:
     known = shape_of("qwen3-30b")
     other = replace(

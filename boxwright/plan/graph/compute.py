@@ -10,6 +10,7 @@ from boxwright.plan.graph.block import Batch
 from boxwright.plan.graph.buffers import Buffers, Where
 from boxwright.plan.graph.cut import NotCut, sections
 from boxwright.plan.graph.known import GROWING, KNOWN
+from boxwright.plan.graph.metadata import Metadata
 from boxwright.plan.graph.model import build
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.prepare import Prepared, prepared
@@ -50,6 +51,12 @@ def doubt(shape: ModelShape) -> str | None:
         return (
             f"The architecture {shape.architecture!r} is not known: its context is estimated"
             " from its header, compute buffers are those of a usual transformer with its tensors."
+        )
+    if Metadata(shape).at("num_loops") > 1:
+        return (
+            "This model's layers are run several times: llama.cpp spreads the runs over devices"
+            " like further layers, so that its weights lie on the first ones. Only the sum over all"
+            " devices is right."
         )
     if shape.architecture in GROWING:
         return (

@@ -86,6 +86,7 @@ KNOWN = frozenset(
         "mistral4",
         "mpt",
         "muse-glimmer",
+        "nanbeige",
         "nemotron",
         "nemotron_h",
         "nemotron_h_moe",
