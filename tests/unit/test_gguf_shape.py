@@ -470,6 +470,17 @@ def test_headers_alone_are_enough_when_the_size_is_told(tmp_path: Path) -> None:
         read_shape([path])
 
 
+def test_glm_5_2_indexes_in_one_layer_of_four_where_its_file_does_not_say_so(
+    tmp_path: Path,
+) -> None:
+    """The `indexer_types` of its config.json: full in 0, 1, 2, then in every fourth layer."""
+    for context, full in ((1 << 20, {0, 1, 2, 6, 10}), (202752, set(range(12)))):
+        keys = {**LATENT, "attention.indexer.key_length": 128, "context_length": context}
+        found = shape(tmp_path, "glm-dsa", {**dense_keys(), **keys, "block_count": 12})
+        sizes = [layer.kv_elements_k for layer in found.layers]
+        assert sizes == [576 + (128 if number in full else 0) for number in range(12)]
+
+
 def test_what_is_loaded_of_a_drafting_block_though_nothing_uses_it() -> None:
     found = shape_of("hy3-295b")
     assert len(found.layers) == 80
