@@ -42,9 +42,17 @@ class Measure:
 
     def may_fit(self, layout: Layout) -> bool:
         """Whether the cards together and the host have room, however the layers are split."""
-        least = self.at_least(layout)
-        room_mib = sum(device.total_mib - device.need_mib for device in least.devices)
-        return room_mib >= 0 and least.host.need_mib <= least.host.total_mib
+        return self.cards_may_fit(layout) and self.host_may_fit(layout)
+
+    def cards_may_fit(self, layout: Layout) -> bool:
+        """Whether the cards together have room; with fewer layers they need less."""
+        devices = self.at_least(layout).devices
+        return sum(device.total_mib - device.need_mib for device in devices) >= 0
+
+    def host_may_fit(self, layout: Layout) -> bool:
+        """Whether the host has room; with fewer layers on cards it needs more."""
+        host = self.at_least(layout).host
+        return host.need_mib <= host.total_mib
 
     def _of(self, layout: Layout, buffers: bool) -> MemoryPlan:
         found = self._found.get((layout, buffers))

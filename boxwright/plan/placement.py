@@ -20,6 +20,7 @@ from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
 CLEARLY_FASTER = 1.05  # than a layout that leaves less to the host
+FASTER = 1.01  # than another split of the same; below that the first, which uses cards alike
 PLACEMENTS = ("auto", "gpu", "cpu-moe", "cpu")
 
 
@@ -101,12 +102,15 @@ def decide(
 
 
 def _best(fitting: Sequence[Placed], shape: ModelShape, rate: Rate) -> Placed:
-    """The one that leaves least to the host, or another that is clearly faster."""
-    best = min(fitting, key=lambda one: experts.host_expert_bytes(one.layout, shape))
-    if len(fitting) == 1:
-        return best
-    fastest = max(fitting, key=lambda one: rate(one.layout))
-    return fastest if rate(fastest.layout) > CLEARLY_FASTER * rate(best.layout) else best
+    """The fastest of those that leave least to the host, or another that is clearly faster."""
+    on_host = [experts.host_expert_bytes(one.layout, shape) for one in fitting]
+    best = fitting[on_host.index(min(on_host))]
+    best_rate = rate(best.layout) if len(fitting) > 1 else 0.0
+    for one, left in zip(fitting, on_host, strict=True):
+        needed = FASTER if left == min(on_host) else CLEARLY_FASTER
+        if one is not best and rate(one.layout) > needed * best_rate:
+            best, best_rate = one, rate(one.layout)
+    return best
 
 
 def _or_experts_on_host(
@@ -214,7 +218,7 @@ def _candidates(
     if shape.experts:
         on_host = first_layers(layers)
         yield _Candidate(Layout(devices, everything, on_host), "all", told=True)
-        if wanted.server_placement == "auto":
+        if wanted.server_placement == "auto" and not wanted.server_moe_cache_mib:
             yield from _with_layers_on_host(shape, devices, measure)
     else:
         for count in range(layers, -1, -1):
@@ -231,9 +235,8 @@ def _with_layers_on_host(shape: ModelShape, devices: int, measure: Measure) -> I
     def with_on_host(count: int) -> Layout:
         return Layout(devices, layers - count, first_layers(layers))
 
-    host = measure.at_least(with_on_host(0)).host
-    if host.need_mib > host.total_mib:
-        return
-    fewest = bisect_left(range(layers), True, key=lambda n: measure.may_fit(with_on_host(n)))
+    fewest = bisect_left(range(layers), True, key=lambda n: measure.cards_may_fit(with_on_host(n)))
     for count in range(fewest, layers + 1):
+        if not measure.host_may_fit(with_on_host(count)):
+            return
         yield _Candidate(with_on_host(count), layers - count)

@@ -14,7 +14,7 @@ from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
 MIB = 1024**2
-ALIKE = 1.1  # cards that decode this much faster than others are worth a try on their own
+ALIKE = 1.02  # cards that decode this much faster than others are worth a try on their own
 
 Split = tuple[float, ...]
 Rate = Callable[[Layout], float]
@@ -51,7 +51,11 @@ def splits(
     for fastest in _faster_cards(layout, rate):
         yield _balanced(shape, layout, memory, state, fastest)
         if not layout.experts_on_host:  # else all of them become full
-            yield _balanced(shape, layout, memory, state, every, filled=fastest)
+            cut = _balanced(shape, layout, memory, state, every, filled=fastest)
+            yield cut
+            # where the output went to another card its buffers went too: that leaves other room
+            moved = measure(replace(layout, split=cut))
+            yield _balanced(shape, layout, moved, state, every, filled=fastest)
 
 
 def _faster_cards(layout: Layout, rate: Rate) -> Iterator[frozenset[int]]:
