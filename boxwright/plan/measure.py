@@ -42,12 +42,12 @@ class Measure:
 
     def may_fit(self, layout: Layout) -> bool:
         """Whether the cards together and the host have room, however the layers are split."""
-        return self.cards_may_fit(layout) and self.host_may_fit(layout)
+        return self.room_mib(layout) >= 0 and self.host_may_fit(layout)
 
-    def cards_may_fit(self, layout: Layout) -> bool:
-        """Whether the cards together have room; with fewer layers they need less."""
+    def room_mib(self, layout: Layout) -> int:
+        """What all cards together have left for compute buffers; more with fewer layers."""
         devices = self.at_least(layout).devices
-        return sum(device.total_mib - device.need_mib for device in devices) >= 0
+        return sum(device.total_mib - device.need_mib for device in devices)
 
     def host_may_fit(self, layout: Layout) -> bool:
         """Whether the host has room; with fewer layers on cards it needs more."""

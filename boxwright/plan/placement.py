@@ -235,8 +235,15 @@ def _with_layers_on_host(shape: ModelShape, devices: int, measure: Measure) -> I
     def with_on_host(count: int) -> Layout:
         return Layout(devices, layers - count, first_layers(layers))
 
-    fewest = bisect_left(range(layers), True, key=lambda n: measure.cards_may_fit(with_on_host(n)))
-    for count in range(fewest, layers + 1):
+    def fewest(buffers_mib: int) -> int:
+        return bisect_left(
+            range(layers), True, key=lambda n: measure.room_mib(with_on_host(n)) >= buffers_mib
+        )
+
+    # buffers hardly change with the number of layers, so those of one layout stand for all
+    devices_of_first = measure(with_on_host(fewest(0))).devices
+    first = fewest(sum(device.compute_mib for device in devices_of_first))
+    for count in range(first, layers + 1):
         if not measure.host_may_fit(with_on_host(count)):
             return
         yield _Candidate(with_on_host(count), layers - count)
