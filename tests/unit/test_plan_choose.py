@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -205,6 +206,17 @@ def test_it_says_what_the_next_better_one_would_need() -> None:
     assert plan.note_on(small, CATALOG, Wanted(), Wanted()) == ()
     best = AUTO.__class__(model="deepseek-v4-flash", model_quant="UD-Q8_K_XL")
     assert next_better(machine("ryzen"), CATALOG, best) is None
+
+
+@pytest.mark.parametrize("name", ["plain", "xeon", "ryzen"])
+def test_with_the_ram_it_names_just_that_model_is_chosen(name: str) -> None:
+    on = machine(name)
+    settled = settle(on, CATALOG, AUTO, at_hub)
+    assert isinstance(settled, Wanted)
+    said = next_better(on, CATALOG, settled)
+    if said is not None:
+        more_gb, label = re.fullmatch(r"\+(\d+) GB RAM → (.+)", said).groups()  # type: ignore[union-attr]
+        assert chosen(with_ram(name, on.memory.total_mib + int(more_gb) * 1024)) == label
 
 
 def test_the_note_is_among_the_plans_warnings() -> None:
