@@ -11,6 +11,7 @@ from boxwright.machine import Gpu, Machine
 from boxwright.plan.results import DriverPlan, Refusal
 from boxwright.plan.wanted import Wanted
 
+MOST_VRAM_MIB = 1024**2  # ten times what any card has
 PASSED_THROUGH = frozenset({"vfio-pci", "pci-stub", "xen-pciback"})
 
 
@@ -47,7 +48,11 @@ class Cards:
 
 
 def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusal:
-    """The cards that count; a refusal where `gpu_count` asks for more, or one is in MIG mode."""
+    """The cards that count; a refusal where `gpu_count` asks for more, or one is in MIG mode, or
+    for numbers that cannot be meant."""
+    wrong = _wrong_numbers(wanted)
+    if wrong is not None:
+        return wrong
     warnings = [_foreign(gpu) for gpu in machine.gpus if vendor_of(gpu) in ("AMD", "Intel")]
     nvidia = sorted(
         (gpu for gpu in machine.gpus if vendor_of(gpu) == "NVIDIA"), key=lambda gpu: gpu.pci
@@ -77,6 +82,21 @@ def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusa
             "lower gpu_count, or leave it unset to use what is there",
         )
     return Cards(driven, driven[: wanted.gpu_count], bound, tuple(warnings))
+
+
+def _wrong_numbers(wanted: Wanted) -> Refusal | None:
+    if wanted.gpu_count is not None and wanted.gpu_count < 0:
+        return Refusal(
+            f"gpu_count is {wanted.gpu_count}, needs 0 or more",
+            "correct gpu_count, or leave it unset to use all cards that fit",
+        )
+    for pci, vram_mib in wanted.gpu_vram_mib.items():
+        if not 1 <= vram_mib <= MOST_VRAM_MIB:
+            return Refusal(
+                f"gpu_vram_mib is {vram_mib} for {pci}, needs 1 to {MOST_VRAM_MIB}",
+                "correct it, or leave that card out of gpu_vram_mib",
+            )
+    return None
 
 
 def left_alone(cards: Sequence[UsedCard]) -> str:

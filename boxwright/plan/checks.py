@@ -15,6 +15,9 @@ from boxwright.plan.wanted import Wanted
 
 MIB = 1024**2
 ARCHES = ("x86_64",)
+# of a card: llama.cpp reckons with single precision, and takes 0 for a card that gets nothing
+LEAST_SHARE, MOST_SHARE = 1e-6, 1e6
+MOST_NUMBER = 2**31 - 1  # that llama-server reads
 CAPABILITY = re.compile(r"\d+\.\d")
 
 
@@ -55,33 +58,41 @@ def sizes(wanted: Wanted) -> Refusal | None:
             " no limit; host RAM has one",
             "set server_cache_ram_mib to 0 (off) or to a number of MiB",
         )
-    if wanted.server_moe_cache_mib is not None and wanted.server_moe_cache_mib < 1:
+    shares = wanted.server_tensor_split or ()
+    odd = [share for share in shares if share != 0 and not LEAST_SHARE <= share <= MOST_SHARE]
+    if odd:
         return Refusal(
-            f"server_moe_cache_mib is {wanted.server_moe_cache_mib}, needs 1 or more",
-            "correct server_moe_cache_mib, or leave it unset for no cache",
+            f"server_tensor_split holds {odd[0]!r}, needs shares of 0 or from {LEAST_SHARE:g} to"
+            f" {MOST_SHARE:g}",
+            "correct server_tensor_split, or leave it unset",
         )
-    checkpoints = wanted.server_context_checkpoints
-    if checkpoints is not None and checkpoints < 0:
-        return Refusal(
-            f"server_context_checkpoints is {checkpoints}, needs 0 or more",
-            "correct server_context_checkpoints, or leave it unset",
-        )
-    for name, least, most in (
-        ("server_port", 1, 65535),
-        ("server_context", 0, 2**31 - 1),
-        ("server_parallel", 1, 256),
-        ("server_ubatch", 0, 2**20),
-        ("server_batch", 1, 2**20),
-    ):
-        value = getattr(wanted, name)
-        if not least <= value <= most:
-            return Refusal(f"{name} is {value}, needs {least} to {most}", f"correct {name}")
+    wrong = _out_of_range(wanted)
+    if wrong is not None:
+        return wrong
     if wanted.server_batch < wanted.server_ubatch and wanted.server_batch != Wanted.server_batch:
         return Refusal(
             f"server_ubatch is {wanted.server_ubatch} while server_batch is {wanted.server_batch}:"
             " a physical batch is a part of the logical one",
             f"lower server_ubatch to {wanted.server_batch}, or raise server_batch",
         )
+    return None
+
+
+def _out_of_range(wanted: Wanted) -> Refusal | None:
+    for name, least, most in (
+        ("server_port", 1, 65535),
+        ("server_context", 0, MOST_NUMBER),
+        ("server_parallel", 1, 256),
+        ("server_ubatch", 0, 2**20),
+        ("server_batch", 1, 2**20),
+        ("server_cache_ram_mib", 0, MOST_NUMBER),
+        ("server_moe_cache_mib", 1, MOST_NUMBER),
+        ("server_context_checkpoints", 0, MOST_NUMBER),
+    ):
+        value = getattr(wanted, name)
+        if value is not None and not least <= value <= most:
+            unset = ", or leave it unset" if getattr(Wanted, name) is None else ""
+            return Refusal(f"{name} is {value}, needs {least} to {most}", f"correct {name}{unset}")
     return None
 
 

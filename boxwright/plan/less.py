@@ -87,9 +87,13 @@ def _checkpoints(short: Short) -> Iterator[int]:
     size = size_of(short.wanted)
     if not checkpoint_bytes(short.shape, size):
         return
-    for count in range(per_slot(short.wanted, size) - 1, 0, -1):
-        if short.may_fit(replace(short.wanted, server_context_checkpoints=count)):
-            yield count
+    wanted = short.wanted
+    count = _largest(
+        0,
+        per_slot(wanted, size) - 1,
+        lambda n: short.may_fit(replace(wanted, server_context_checkpoints=n)),
+    )
+    yield from range(count, 0, -1)
 
 
 def _moe_cache(short: Short) -> Iterator[int | None]:
@@ -121,14 +125,23 @@ def _ubatch(short: Short) -> Iterator[int]:
 def _context(short: Short) -> Iterator[int]:
     """The largest that may fit, and below it; at least 4096 tokens for each user."""
     least = -(-LEAST_CONTEXT * short.wanted.server_parallel // CONTEXT_STEP)
-    low, high = least - 1, (short.wanted.server_context - 1) // CONTEXT_STEP
+    wanted = short.wanted
+    steps = _largest(
+        least - 1,
+        (wanted.server_context - 1) // CONTEXT_STEP,
+        lambda n: short.may_fit(replace(wanted, server_context=n * CONTEXT_STEP)),
+    )
+    while steps >= least:
+        yield steps * CONTEXT_STEP
+        steps -= max(steps // 8, 1)
+
+
+def _largest(low: int, high: int, fits: Callable[[int], bool]) -> int:
+    """The largest number up to `high` that fits, if all below it do too; `low` if none does."""
     while low < high:
         middle = (low + high + 1) // 2
-        wish = replace(short.wanted, server_context=middle * CONTEXT_STEP)
-        low, high = (middle, high) if short.may_fit(wish) else (low, middle - 1)
-    while low >= least:
-        yield low * CONTEXT_STEP
-        low -= max(low // 8, 1)
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
 
 
 def _cache_type(short: Short) -> Iterator[str]:

@@ -145,7 +145,8 @@ def _fits(found: Placed | Refusal) -> bool:
 
 def _gib_of_ram(host: HostMemory) -> int:
     """GiB to add; the system's own reserve grows with the RAM."""
-    base_mib, add_gib = host.need_mib - host.reserve_mib, 0
+    base_mib = host.need_mib - host.reserve_mib
+    add_gib = max(-(-(base_mib - host.total_mib) // 1024), 0)
     while True:
         total_mib = host.total_mib + add_gib * 1024
         if base_mib + os_reserve_mib(total_mib) <= total_mib:

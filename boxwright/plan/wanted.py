@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import PurePosixPath
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 
 class WantedError(ValueError):
@@ -16,6 +17,16 @@ class WantedError(ValueError):
 
 
 DIRECTORIES = {"runtime_directory", "models_directory"}
+
+
+WORDS: dict[Any, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    NoneType: "None",
+    Any: "anything",
+}
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,9 @@ class Wanted:
     server_api_key_set: bool = False
 
 
+KINDS = get_type_hints(Wanted)
+
+
 def wanted_from(data: dict[str, Any]) -> Wanted:
     """The wishes in a mapping of options; keys that are no option here are left alone.
 
@@ -89,14 +103,13 @@ def wanted_from(data: dict[str, Any]) -> Wanted:
     for item in fields(Wanted):
         if item.name not in data:
             continue
-        value, default = data[item.name], getattr(defaults, item.name)
+        value, kind = data[item.name], KINDS[item.name]
         if isinstance(value, list):
             value = tuple(value)
-        if value is None and "None" not in str(item.type):
-            value = default
-        if value is not None and default is not None and not _alike(value, default):
-            kind = type(default).__name__
-            raise WantedError(f"option {item.name} is {value!r}; it has to be a {kind}")
+        if value is None and not _is(value, kind):
+            value = getattr(defaults, item.name)
+        if not _is(value, kind):
+            raise WantedError(f"option {item.name} is {value!r}; it has to be {_said(kind)}")
         chosen[item.name] = value
     for name in DIRECTORIES & chosen.keys():
         chosen[name] = _absolute(name, chosen[name])
@@ -111,9 +124,29 @@ def _absolute(name: str, path: str) -> str:
     return str(plain)
 
 
-def _alike(value: object, default: object) -> bool:
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(value, bool) and isinstance(default, bool)
-    if isinstance(default, float):
-        return isinstance(value, int | float)
-    return isinstance(value, type(default))
+def _is(value: object, kind: Any) -> bool:
+    """Whether a value is of a kind as annotations tell it, down to what lists and mappings hold."""
+    parts = get_args(kind)
+    if get_origin(kind) is UnionType:
+        return any(_is(value, part) for part in parts)
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_is(one, parts[0]) for one in value)
+    if get_origin(kind) is dict:
+        return isinstance(value, dict) and all(
+            _is(key, parts[0]) and _is(one, parts[1]) for key, one in value.items()
+        )
+    if kind is Any or kind is bool or isinstance(value, bool):
+        return kind is Any or (kind is bool and isinstance(value, bool))
+    return isinstance(value, int | float if kind is float else kind)
+
+
+def _said(kind: Any) -> str:
+    """A kind in words."""
+    parts = get_args(kind)
+    if get_origin(kind) is UnionType:
+        return " or ".join(_said(part) for part in parts)
+    if get_origin(kind) is tuple:
+        return f"a list, each of it {_said(parts[0])}"
+    if get_origin(kind) is dict:
+        return f"a mapping of {WORDS[parts[0]]} to {_said(parts[1])}"
+    return WORDS[kind]
