@@ -160,7 +160,7 @@ def _placement(decided: Decided) -> tuple[str, ...]:
         args += [own_flags.MOE_CACHE, str(placed.moe_cache_mib)]
     args += ["--split-mode", "layer"]
     if placed.tensor_split is not None:
-        args += ["--tensor-split", ",".join(f"{share:g}" for share in placed.tensor_split)]
+        args += ["--tensor-split", ",".join(f"{share:.9g}" for share in placed.tensor_split)]
     return (*args, "--fit", "off")
 
 

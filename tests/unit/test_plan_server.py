@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from boxwright.plan import Plan
+from boxwright.plan.layout import Layout
 from tests.unit.plans import (
     AMPERE,
     BLACKWELL,
@@ -14,6 +17,7 @@ from tests.unit.plans import (
     flags,
     gpu,
     machine,
+    minimax_m2,
     planned,
     qwen35_122b,
     refused,
@@ -210,3 +214,16 @@ def test_weights_are_not_repacked_where_that_would_leave_them_unlocked() -> None
     assert "--no-repack" in args(planned("plain"))
     assert "--no-repack" not in args(planned("plain", server_load_mode="none"))
     assert "--no-repack" not in args(planned("xeon", qwen35_122b()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(shares=st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=2))
+@example([2 / 3, 1 / 3])
+def test_shares_are_printed_so_that_no_layer_moves(shares: list[float]) -> None:
+    layers = 62
+    made = planned("xeon", minimax_m2(), server_placement="cpu-moe", server_tensor_split=shares)
+    if made.server is None:
+        return
+    printed = tuple(float(share) for share in value_of(made, "--tensor-split").split(","))
+    meant, given = (Layout(2, layers + 1, split=split) for split in (tuple(shares), printed))
+    assert given.places(layers) == meant.places(layers)
