@@ -133,7 +133,7 @@ def _placement(plan: Plan) -> str:
     words = [f"{placed.gpu_layers} layers on {where}"] if cards else ["on the processor"]
     if placed.cpu_moe:
         words.append("all experts in host RAM")
-    elif placed.host_expert_layers:
+    elif cards and placed.host_expert_layers:
         words.append(f"experts of {placed.host_expert_layers} layers in host RAM")
     if placed.tensor_split:
         words.append("split " + ":".join(f"{part:g}" for part in placed.tensor_split))

@@ -51,9 +51,9 @@ def words(layout: Layout, gpu_layers: str | int, shape: ModelShape) -> Placement
     split = layout.split or None
     with_experts = {n for n, layer in enumerate(shape.layers) if layer.expert_bytes}
     on_host = layout.experts_on_host & with_experts
-    placed = Placement(
-        gpu_layers, cpu_moe=False, tensor_split=split, host_expert_layers=len(on_host)
-    )
+    count = shape.spread_layers
+    in_ram = sum(layout.experts_device(number, count) == HOST for number in with_experts)
+    placed = Placement(gpu_layers, cpu_moe=False, tensor_split=split, host_expert_layers=in_ram)
     if not on_host:
         return placed
     if on_host == with_experts:

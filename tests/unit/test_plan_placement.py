@@ -194,6 +194,14 @@ def test_contradictory_wishes(wishes: dict[str, Any], named: str) -> None:
     assert named in refused(planned("xeon", qwen35_122b(), **wishes))
 
 
+def test_without_cards_the_experts_of_all_layers_are_told_to_lie_in_host_ram() -> None:
+    made = planned("plain", qwen35_122b())
+    assert made.placement is not None
+    assert (made.placement.gpu_layers, made.placement.host_expert_layers) == (0, 48)
+    dense = planned("plain", tiny())
+    assert dense.placement is not None and dense.placement.host_expert_layers == 0
+
+
 @pytest.mark.parametrize(("name", "placement"), [("plain", "auto"), ("xeon", "gpu")])
 def test_what_cures_an_n_cpu_moe_out_of_place_is_accepted(name: str, placement: str) -> None:
     """A host without cards cannot be told to set what is set."""
