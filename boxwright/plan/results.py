@@ -72,7 +72,8 @@ class ModelPlan:
 class Placement:
     """Which weights lie where; the words are llama-server's own.
 
-    `host_expert_layers` says of how many layers the experts lie in host RAM.
+    `tensor_split` is in the order of PCI addresses, as CUDA counts the cards; `MemoryPlan.devices`
+    are in the report's. `host_expert_layers` says of how many layers the experts lie in host RAM.
     """
 
     gpu_layers: str | int
@@ -140,7 +141,7 @@ class HostMemory:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Memory by device and on the host."""
+    """Memory by device, in the order of the report's `gpus`, and on the host."""
 
     devices: tuple[DeviceMemory, ...]
     host: HostMemory

@@ -188,7 +188,7 @@ server_placement = "auto"
 # keep the experts of the first N layers in host RAM; None: decided by the placement
 server_n_cpu_moe = None
 
-# shares of the cards, such as (3, 2); None: by their memory
+# shares of the cards, such as (3, 2), in the order of their PCI addresses; None: by their memory
 server_tensor_split = None
 
 # --numa mode; None: "distribute" where there is more than one node
