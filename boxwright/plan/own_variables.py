@@ -15,7 +15,8 @@ OPTION_OF: dict[str, str] = {
     variable: option
     for option, variables in {
         "model": ("LLAMA_ARG_MODEL", "LLAMA_ARG_MODEL_URL", "LLAMA_ARG_HF_REPO",
-                  "LLAMA_ARG_HF_FILE", "LLAMA_ARG_MODELS_DIR", "LLAMA_ARG_MODELS_PRESET"),
+                  "LLAMA_ARG_HF_FILE", "LLAMA_ARG_DOCKER_REPO", "LLAMA_ARG_MODELS_DIR",
+                  "LLAMA_ARG_MODELS_PRESET"),
         "server_alias": ("LLAMA_ARG_ALIAS",),
         "server_host": ("LLAMA_ARG_HOST",),
         "server_port": ("LLAMA_ARG_PORT",),
@@ -30,7 +31,7 @@ OPTION_OF: dict[str, str] = {
         "server_threads": ("LLAMA_ARG_THREADS",),
         "server_numa": ("LLAMA_ARG_NUMA",),
         "server_load_mode": ("LLAMA_ARG_LOAD_MODE", "LLAMA_ARG_MLOCK", "LLAMA_ARG_MMAP",
-                             "LLAMA_ARG_DIO"),
+                             "LLAMA_ARG_DIO", "LLAMA_ARG_REPACK"),
         "server_cache_ram_mib": ("LLAMA_ARG_CACHE_RAM",),
         "server_context_checkpoints": ("LLAMA_ARG_CTX_CHECKPOINTS",),
         "server_moe_cache_mib": ("LLAMA_ARG_MOE_CACHE_MIB",),
@@ -51,14 +52,22 @@ UNCOUNTED = frozenset(
     {
         "LLAMA_ARG_RPC", "LLAMA_ARG_SPEC_DRAFT_HF_REPO", "LLAMA_ARG_SPEC_DRAFT_MODEL",
         "LLAMA_ARG_SPEC_TYPE", "LLAMA_ARG_MMPROJ", "LLAMA_ARG_MMPROJ_URL", "LLAMA_ARG_SWA_FULL",
-        "LLAMA_ARG_NO_HOST",
+        "LLAMA_ARG_NO_HOST", "LLAMA_ARG_HF_REPO_V",
     }
 )  # fmt: skip
+# with them the server answers elsewhere than at http://HOST:PORT/, where runs ask it
+UNASKABLE = frozenset({"LLAMA_ARG_API_PREFIX", "LLAMA_ARG_SSL_KEY_FILE", "LLAMA_ARG_SSL_CERT_FILE"})
 
 
 def contradiction(environment: Mapping[str, str]) -> Refusal | None:
-    """A refusal where `server_environment` decides what an option decides."""
+    """A refusal where `server_environment` decides what an option decides, or where the server
+    could not be asked."""
     for variable in environment:
+        if variable in UNASKABLE:
+            return Refusal(
+                f"server_environment holds {variable}: a run asks the server at http://HOST:PORT/",
+                f"take {variable} out of server_environment, and put a proxy before the server",
+            )
         if variable in OPTION_OF:
             return Refusal(
                 f"server_environment holds {variable}, which the plan decides itself",

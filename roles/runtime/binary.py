@@ -42,5 +42,10 @@ def devices_of(list_text: str) -> tuple[str, ...]:
 
 
 def flags_in(args: tuple[str, ...]) -> tuple[str, ...]:
-    """The flags among a server's arguments; a negative number is a value."""
-    return tuple(arg for arg in args if FLAG.match(arg))
+    """The flags among a server's arguments, as `--help` spells them; a negative number is a value.
+
+    In long ones `_` is read as `-` (llama.cpp, common/arg.cpp).
+    """
+    return tuple(
+        arg.replace("_", "-") if arg[:2] == "--" else arg for arg in args if FLAG.match(arg)
+    )

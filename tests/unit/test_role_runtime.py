@@ -76,6 +76,7 @@ def test_devices_are_read_from_the_list() -> None:
 def test_negative_numbers_among_the_arguments_are_values() -> None:
     args = ("--gpu-layers", "all", "-c", "4096", "--prio", "-1", "--tensor-split", "1,1")
     assert flags_in(args) == ("--gpu-layers", "-c", "--prio", "--tensor-split")
+    assert flags_in(("--top_k", "5", "-a", "my_model")) == ("--top-k", "-a")
 
 
 def installed(*releases: str, current: str | None = None) -> ReleasesState:
