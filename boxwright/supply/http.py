@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,15 +124,14 @@ class Session:
             yield response
 
     def _retried(self, method: str, url: httpx.URL, headers: dict[str, str]) -> httpx.Response:
-        attempts = len(RETRY_WAITS_S) + 1
-        for wait_s in (*RETRY_WAITS_S, None):
+        for attempt, wait_s in enumerate((*RETRY_WAITS_S, None), 1):
             try:
                 response = self._client_for(url).request(
                     method, url, headers=self._headers(url, headers)
                 )
             except (httpx.TransportError, httpx.DecodingError) as error:
-                if wait_s is None:
-                    raise self.unreachable(url, error, attempts) from error
+                if wait_s is None or is_unknown_name(error):
+                    raise self.unreachable(url, error, attempt) from error
                 time.sleep(wait_s)
                 continue
             asked_wait_s = wait_asked_for_s(response) or 0.0
@@ -145,10 +145,11 @@ class Session:
         """The error for a server that does not answer at all."""
         at = f"{url.scheme}://{url.netloc.decode()}"
         why = str(error) or type(error).__name__
+        tried = "1 attempt" if attempts == 1 else f"{attempts} attempts"
         proxy = without_password(self.server.proxy_url or "")
         through = f" through proxy_url {proxy}" if proxy else ""
         return SupplyError(
-            f"{at} could not be reached{through} in {attempts} attempts ({why})",
+            f"{at} could not be reached{through} in {tried} ({why})",
             f"check the network of this machine, {self.server.option} and proxy_url,"
             " or name a mirror there",
         )
@@ -160,6 +161,19 @@ class Session:
 
     def _client_for(self, url: httpx.URL) -> httpx.Client:
         return self.direct if bypasses(url.host, self.server.proxy_exceptions) else self.client
+
+
+def is_unknown_name(error: BaseException) -> bool:
+    """Whether a name was asked that does not exist, which asking again does not change.
+
+    A failure in name resolution that is temporary (EAI_AGAIN) is not meant.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return cause.errno != socket.EAI_AGAIN
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def without_password(url: str) -> str:

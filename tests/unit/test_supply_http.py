@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+
 import httpx
 import pytest
 
+from boxwright.supply import http
 from boxwright.supply.http import (
     Server,
     Session,
@@ -12,6 +16,7 @@ from boxwright.supply.http import (
     wait_asked_for_s,
     without_password,
 )
+from boxwright.supply.results import SupplyError
 
 
 @pytest.mark.parametrize(
@@ -82,3 +87,30 @@ def test_who_may_see_the_token(url: str, same: bool) -> None:
 )
 def test_passwords_in_urls_are_not_shown(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("failure", "told", "asked"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "in 1 attempt (", 1),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), "in 4 attempts (", 4),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "in 4 attempts (", 4),
+    ],
+)
+def test_a_name_that_does_not_exist_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch, failure: OSError, told: str, asked: int
+) -> None:
+    """Below httpx, so that its own chain of causes is what is read."""
+    names: list[str] = []
+
+    def connect(address: tuple[str, int], *_: object, **__: object) -> socket.socket:
+        names.append(address[0])
+        raise failure
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(http, "RETRY_WAITS_S", (0.0, 0.0, 0.0))
+    monkeypatch.setenv("NO_PROXY", "*")
+    server = Server("http://hub.example", "models_hub_url")
+    with Session(server) as session, pytest.raises(SupplyError) as raised:
+        session.ask("GET", session.url("api"))
+    assert names == ["hub.example"] * asked and told in str(raised.value)
