@@ -84,7 +84,7 @@ def _estimated(
         f"{failure.reason}: memory and speed rest on the catalog's estimate of {choice.name}"
         f" {choice.quant}, not on its tensors."
     )
-    return Known(shape=shape, notes=(note,))
+    return Known(shape=shape, notes=(note,), estimated=True)
 
 
 def plan_file(machine: Machine, wanted: Wanted, gguf: str) -> Plan:

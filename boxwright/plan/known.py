@@ -43,7 +43,8 @@ class Known:
 
     `flags_by_release` maps a release directory's name to the flags its own `--help` lists;
     `bytes_on_host` is how much of the model already lies on its disk, finished or partial;
-    `measured` replaces the prediction of speed. `notes` are sentences for the plan's warnings.
+    `measured` replaces the prediction of speed. `notes` are sentences for the plan's warnings; one
+    of them says so where `shape` is `estimated`.
     """
 
     files: tuple[ModelFile, ...] = ()
@@ -53,3 +54,4 @@ class Known:
     bytes_on_host: int = 0
     measured: Measured | None = None
     notes: tuple[str, ...] = ()
+    estimated: bool = False

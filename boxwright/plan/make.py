@@ -164,7 +164,8 @@ def _model(
         return wanted
     draft.take("placement", placed.placement)
     draft.take("memory", _as_reported(placed.memory, machine))
-    draft.warn(*filter(None, [graph.doubt(shape), placed.doubt(shape, wanted)]))
+    unsure = None if known.estimated else graph.doubt(shape)
+    draft.warn(*filter(None, [unsure, placed.doubt(shape, wanted)]))
     row = catalog.models[wanted.model]
     draft.refuse(room.refusal(placed, shape, wanted, row, choice.quant, placed_as))
     draft.refuse(checks.vram_free(chosen, placed.memory))

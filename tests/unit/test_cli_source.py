@@ -26,6 +26,7 @@ def test_the_article_s_models_are_planned_from_the_catalog_and_that_is_said(mode
     assert made.refusal is None and made.memory is not None and made.speed is not None
     (note,) = [said for said in made.warnings if "estimate" in said]
     assert model in note and "the Hub could not be reached" in note
+    assert not any("tensors are not known" in said for said in made.warnings)
 
 
 def test_auto_chooses_by_estimates_too() -> None:
