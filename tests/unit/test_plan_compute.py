@@ -17,15 +17,12 @@ from hypothesis import strategies as st
 from boxwright.plan.context import CACHE_TYPES, ContextSize
 from boxwright.plan.graph import compute_bytes, doubt, ops
 from boxwright.plan.graph.buffers import Buffers, Where
-from boxwright.plan.graph.compute import batch_of, buffers, graph_of
 from boxwright.plan.graph.cut import sections
-from boxwright.plan.graph.prepare import prepared
 from boxwright.plan.graph.sections import FIRST_HOME, HOST_HOME
 from boxwright.plan.graph.tensors import Graph, Tensor, shape
 from boxwright.plan.layout import HOST, Layout, all_layers, first_layers
 from boxwright.shapes import shape_from_json
 from tests.integration.memory_cases import Case
-from tests.shapes import EVERY
 from tests.shapes.read import shape_of
 from tests.unit.plans import planned, tiny
 
@@ -161,25 +158,6 @@ def test_more_context_or_a_larger_batch_never_needs_less(
     longer = replace(case, context=8192 << context).planned(model)
     for old, new in zip(found, longer, strict=True):
         assert new[0] == old[0] and new[1] >= old[1] and new[2] >= 0.75 * old[2], case
-
-
-@pytest.mark.parametrize("name", sorted(EVERY))
-def test_the_layers_that_are_built_stand_for_all_others(name: str) -> None:
-    """The allocator is given what it would be if every layer were built, and built apart."""
-    model, size = prepared(shape_of(name), usual=False), ContextSize(8192, "q8_0", 64, 2)
-    last = len(model.blocks) - 1
-    layouts = [
-        Where(
-            tuple((2 * n // (last + 1), e, 2 * n // (last + 1)) for n in range(last + 1)), 1, 2, p
-        )
-        for e, p in ((2, False), (0, True))
-    ]
-    batch = batch_of(model, size)
-    whole = graph_of(model, batch, range(last + 1))
-    whole.cuts = whole.cuts[:1]
-    every = Buffers(sections(whole, [0]), [0])
-    for where in layouts:
-        assert buffers(model, batch)(where) == every(where)
 
 
 def chain(*homes: int) -> Buffers:

@@ -163,7 +163,7 @@ CARDS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     cards=CARDS,
     os=OSES,
