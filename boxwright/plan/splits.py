@@ -41,10 +41,12 @@ def splits(
         return
     equal = (1.0,) * layout.devices
     memory = measure(replace(layout, split=equal))
-    if len({device.total_mib for device in memory.devices}) == 1:
+    alike = len({device.total_mib for device in memory.devices}) == 1
+    if alike:
         yield equal
     every = range(layout.devices)
-    yield _balanced(shape, layout, memory, state, every)
+    if not (alike and layout.experts_on_host):
+        yield _balanced(shape, layout, memory, state, every)
     if layout.experts_on_host:
         share = _share_of_experts(layout, shape, memory)
         yield _balanced(shape, layout, memory, state, every, share)

@@ -134,17 +134,29 @@ def test_a_refused_plan_is_json_too() -> None:
 def test_one_plan_takes_little_time(name: str, model: str) -> None:
     """Each with a context of its own, so that nothing is remembered from the plan before.
 
-    The best of five, in CPU time. With both cores busy Qwen takes 33, 9 and 6 ms on these three,
-    MiniMax 29, 10 and 9, DeepSeek 61, 15 and 10: its graph has four times the nodes, and is laid
-    out over two cards in six ways.
+    The best of five, in CPU time: 47 ms for DeepSeek on two cards, 33 for Qwen, where plain Python
+    takes USUAL_S for the loop below; a virtual machine's cores may be half as fast for minutes.
     """
     on, known, packaged = machine(name), Known(shape=shape_of(model)), catalog.load()
     seconds = []
+    slower = max(min(_loop_s() for _ in range(3)) / USUAL_S, 1.0)
     for number in range(5):
         began = time.process_time()
         plan.make(on, packaged, Wanted(server_context=40960 + 1024 * number), known)
         seconds.append(time.process_time() - began)
-    assert min(seconds) < (0.1 if (name, model) == ("xeon", "deepseek-v4-flash") else 0.05)
+    slower = max(slower, min(_loop_s() for _ in range(3)) / USUAL_S)
+    assert min(seconds) < 0.05 * slower
+
+
+USUAL_S = 0.0195  # of the loop, on two cores of an EPYC that nobody else used
+
+
+def _loop_s() -> float:
+    """How long this machine takes for a little plain Python just now, in seconds of CPU time."""
+    began, counts = time.process_time(), dict.fromkeys(range(997), 0)
+    for number in range(200_000):
+        counts[number % 997] = counts.get(number % 997, 0) + number
+    return time.process_time() - began
 
 
 IDS = st.one_of(
