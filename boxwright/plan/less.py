@@ -1,4 +1,4 @@
-"""Smaller values of options that would free the memory that is short, by option.
+"""Other values of options that would free the memory that is short, by option; mostly smaller ones.
 
 They are found by arithmetic on the figures of the layout that does not fit, so each is a guess
 until it is planned.
@@ -22,6 +22,7 @@ MIB = 1024**2
 UBATCHES = (4096, 2048, 1024, 512, 256, 128)
 CACHE_RAM_STEP_MIB = 128
 MOE_CACHE_STEP_MIB = 256
+TOGETHER = 2  # counts to try before those that fit each card as it is
 WIDE_TYPES = ("f32", "f16", "bf16")
 
 
@@ -73,6 +74,31 @@ class Short:
         each = checkpoint_bytes(self.shape, size) / MIB
         found[HOST] += per_slot(wish, size) * size.sequences * each
         return found
+
+
+def _n_cpu_moe(short: Short) -> Iterator[int]:
+    """More layers' experts in host RAM where VRAM is short, fewer where host RAM is.
+
+    Cards whose shares are free may be divided anew, so that what they hold together is enough.
+    """
+    forced, memory, layout = short.wanted.server_n_cpu_moe, short.placed.memory, short.placed.layout
+    if forced is None:
+        return
+    layers, more = short.shape.layers, not memory.devices_fit
+    now = min(forced, len(layers))
+    room_mib = {n: float(one.total_mib - one.need_mib) for n, one in enumerate(memory.devices)}
+    room_mib[HOST] = -short.host_over_mib
+    guesses = TOGETHER if short.wanted.server_tensor_split is None else 0
+    for number in range(now, len(layers)) if more else range(now - 1, -1, -1):
+        moved_mib = layers[number].expert_bytes / MIB * (1 if more else -1)
+        room_mib[layout.device_of(number, short.shape.spread_layers)] += moved_mib
+        room_mib[HOST] -= moved_mib
+        if room_mib[HOST] < 0 or sum(room_mib.values()) < room_mib[HOST]:
+            continue
+        each = all(room >= 0 for room in room_mib.values())
+        if each or guesses > 0:
+            yield number + 1 if more else number
+        guesses -= 1
 
 
 def _cache_ram(short: Short) -> Iterator[int]:
@@ -154,6 +180,7 @@ def _cache_type(short: Short) -> Iterator[str]:
 
 # the least loss first
 OPTIONS: dict[str, Callable[[Short], Iterator[int | str | None]]] = {
+    "server_n_cpu_moe": _n_cpu_moe,
     "server_cache_ram_mib": _cache_ram,
     "server_context_checkpoints": _checkpoints,
     "server_moe_cache_mib": _moe_cache,

@@ -94,7 +94,7 @@ def _freed(shape: ModelShape, wanted: Wanted, place: Place) -> list[str]:
 
 
 def _less(short: Short, place: Place) -> list[str]:
-    """Options that ask for less; where none is enough, each beside no cache of prompts."""
+    """Options that free what is short; where none is enough, each beside no cache of prompts."""
     alone = _each(short, place)
     if alone or short.host_over_mib <= 0 or not short.wanted.server_cache_ram_mib:
         return alone
@@ -109,15 +109,16 @@ def _each(short: Short, place: Place) -> list[str]:
         for value in islice(values(short), TRIED):
             wishes: dict[str, Any] = {option: value}
             if _fits(place(replace(short.wanted, **wishes), of=short.shape)):
-                cures.append(_told(option, value))
+                cures.append(_told(option, value, getattr(short.wanted, option)))
                 break
     return cures
 
 
-def _told(option: str, value: int | str | None) -> str:
+def _told(option: str, value: int | str | None, now: Any) -> str:
     if value is None:
         return f"leave {option} unset"
-    return f"{'set' if isinstance(value, str) else 'lower'} {option} to {value}"
+    lower = not isinstance(value, str) and (now is None or value < now)
+    return f"{'lower' if lower else 'set'} {option} to {value}"
 
 
 def _smaller(placed: Placed, shape: ModelShape, wanted: Wanted, row: ModelRow, place: Place) -> str:

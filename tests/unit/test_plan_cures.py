@@ -56,6 +56,7 @@ WISHES = st.fixed_dictionaries(
         "server_cache_type": st.sampled_from(["q8_0", "f16"]),
         "server_cache_ram_mib": st.sampled_from([0, 2048, 16384]),
         "server_moe_cache_mib": st.sampled_from([None, None, 6000]),
+        "server_n_cpu_moe": st.sampled_from([None, None, 20, 44]),
     }
 )
 HYBRID_MODEL, FULL_MODEL = "qwen3.5-122b-a10b", "minimax-m2.7"
@@ -104,6 +105,8 @@ def test_every_cure_that_names_an_option_is_accepted_once_it_is_set(
     shape = {HYBRID_MODEL: qwen35_122b(), FULL_MODEL: minimax_m2(), "tiny": tiny()}[name]
     if wishes["server_placement"] == "cpu-moe" and not shape.experts:
         wishes = {**wishes, "server_placement": "auto"}
+    if wishes["server_placement"] != "auto" or not shape.experts:
+        wishes = {**wishes, "server_n_cpu_moe": None}
     model = {"model": name} if name != "tiny" else {}
     if near:  # the RAM that the plan with all wishes would take, less some GiB
         whole = plan_of(shape, 300000, cards, wishes)
@@ -186,11 +189,35 @@ def test_what_vram_lacks_is_cured_by_the_option_that_asks_for_too_much(
     wishes = {"server_placement": "cpu-moe", **wishes}
     made = plan_of(qwen35_122b(), 128000, [vram_mib], wishes)
     assert made.refusal is not None and "VRAM" in made.refusal.reason
-    (clause,) = [one for one in made.refusal.cure.split(", or ") if f" {option} " in one]
-    wish = wishes_of(clause)
-    assert wish is not None
-    cured = plan_of(qwen35_122b(), 128000, [vram_mib], {**wishes, **wish})
-    assert cured.refusal is None, cured.refusal
+    clauses = [one for one in made.refusal.cure.split(", or ") if f" {option} " in one]
+    assert clauses
+    for clause in clauses:
+        wish = wishes_of(clause)
+        assert wish is not None
+        cured = plan_of(qwen35_122b(), 128000, [vram_mib], {**wishes, **wish})
+        assert cured.refusal is None, cured.refusal
+
+
+@pytest.mark.parametrize(
+    ("ram_mib", "cards", "forced", "verb", "closer"),
+    [
+        (128000, [13000], 30, "set", -1),
+        (128000, [13000, 13000], 39, "set", -1),
+        (60000, [24576], 46, "lower", 1),
+    ],
+)
+def test_a_forced_count_of_layers_is_cured_by_the_nearest_that_fits(
+    ram_mib: int, cards: list[int], forced: int, verb: str, closer: int
+) -> None:
+    made = plan_of(qwen35_122b(), ram_mib, cards, {"server_n_cpu_moe": forced})
+    assert made.refusal is not None
+    found = re.search(rf"{verb} server_n_cpu_moe to (\d+)", made.refusal.cure)
+    assert found, made.refusal.cure
+    count = int(found[1])
+    cured = plan_of(qwen35_122b(), ram_mib, cards, {"server_n_cpu_moe": count})
+    assert cured.refusal is None
+    nearer = plan_of(qwen35_122b(), ram_mib, cards, {"server_n_cpu_moe": count + closer})
+    assert nearer.refusal is not None
 
 
 def test_the_context_that_is_named_is_close_to_the_largest_that_fits() -> None:
