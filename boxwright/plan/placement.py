@@ -9,9 +9,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 
 from boxwright.plan import experts
+from boxwright.plan.contradiction import contradiction
 from boxwright.plan.layout import Layout, all_layers, first_layers
 from boxwright.plan.measure import Measure
 from boxwright.plan.results import MemoryPlan, Placement, Refusal
@@ -21,7 +21,6 @@ from boxwright.shapes import ModelShape
 
 CLEARLY_FASTER = 1.05  # than a layout that leaves less to the host
 FASTER = 1.01  # than another split of the same; below that the first, which uses cards alike
-PLACEMENTS = ("auto", "gpu", "cpu-moe", "cpu")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def decide(
     `measure` gives the memory of a layout, `state` the bytes of context that each layer keeps,
     `rate` the decode speed to expect. A refusal only for wishes that contradict each other.
     """
-    wrong = _contradiction(shape, wanted, devices)
+    wrong = contradiction(shape, wanted, devices)
     if wrong is not None:
         return wrong
     refused: Placed | None = None
@@ -140,62 +139,6 @@ def _place(
     if layout.has_host_experts(shape):
         placement = replace(placement, moe_cache_mib=wanted.server_moe_cache_mib)
     return Placed(placement, layout, measure(layout))
-
-
-def _contradiction(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | None:
-    placement, split = wanted.server_placement, wanted.server_tensor_split
-    if placement not in PLACEMENTS:
-        return Refusal(
-            f"server_placement is {placement!r}, needs one of {', '.join(PLACEMENTS)}",
-            "correct server_placement",
-        )
-    if placement == "gpu" and not devices:
-        return Refusal(
-            "server_placement is 'gpu', and no NVIDIA card may be used here",
-            "set server_placement to auto or cpu",
-        )
-    if split is not None and not _shares_of(split, devices):
-        return Refusal(
-            f"server_tensor_split is {split}, needs {devices} shares, one for each card that is"
-            " used",
-            "correct server_tensor_split, or leave it unset",
-        )
-    if wanted.server_n_cpu_moe is not None:
-        return _wrong_n_cpu_moe(shape, wanted, devices)
-    if placement == "cpu-moe" and not shape.experts and devices:
-        return Refusal(
-            f"server_placement is 'cpu-moe', and {wanted.model} has no experts",
-            "set server_placement to auto",
-        )
-    return None
-
-
-def _shares_of(split: Sequence[float], devices: int) -> bool:
-    finite = all(isfinite(share) and share >= 0 for share in split)
-    return len(split) == devices and finite and any(split)
-
-
-def _wrong_n_cpu_moe(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | None:
-    number, layers = wanted.server_n_cpu_moe or 0, len(shape.layers)
-    if number < 0 or not shape.experts:
-        return Refusal(
-            f"server_n_cpu_moe is {number}, {wanted.model} has {layers} layers"
-            f" ({shape.experts} experts in each)",
-            "correct server_n_cpu_moe, or leave it unset",
-        )
-    if wanted.server_placement == "cpu-moe" and number < layers:
-        return Refusal(
-            f"server_n_cpu_moe is {number} of {layers} layers while server_placement is 'cpu-moe',"
-            " which means all of them",
-            "leave one of the two unset",
-        )
-    if wanted.server_placement in ("cpu", "gpu") or not devices:
-        return Refusal(
-            f"server_n_cpu_moe is {number} while server_placement is {wanted.server_placement!r}"
-            f" and {devices} cards are used",
-            f"{'set server_placement to auto, or ' * bool(devices)}leave server_n_cpu_moe unset",
-        )
-    return None
 
 
 def _candidates(

@@ -1,0 +1,69 @@
+"""Wishes for a placement that contradict each other, the model or the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+
+from boxwright.plan.results import Refusal
+from boxwright.plan.wanted import Wanted
+from boxwright.shapes import ModelShape
+
+PLACEMENTS = ("auto", "gpu", "cpu-moe", "cpu")
+
+
+def contradiction(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | None:
+    """A refusal for wishes of which no layout could be made; `devices` cards are used."""
+    placement, split = wanted.server_placement, wanted.server_tensor_split
+    if placement not in PLACEMENTS:
+        return Refusal(
+            f"server_placement is {placement!r}, needs one of {', '.join(PLACEMENTS)}",
+            "correct server_placement",
+        )
+    if placement == "gpu" and not devices:
+        return Refusal(
+            "server_placement is 'gpu', and no NVIDIA card may be used here",
+            "set server_placement to auto or cpu",
+        )
+    if split is not None and not _shares_of(split, devices):
+        return Refusal(
+            f"server_tensor_split is {split}, needs {devices} shares, one for each card that is"
+            " used",
+            "correct server_tensor_split, or leave it unset",
+        )
+    if wanted.server_n_cpu_moe is not None:
+        return _wrong_n_cpu_moe(shape, wanted, devices)
+    if placement == "cpu-moe" and not shape.experts and devices:
+        return Refusal(
+            f"server_placement is 'cpu-moe', and {wanted.model} has no experts",
+            "set server_placement to auto",
+        )
+    return None
+
+
+def _shares_of(split: Sequence[float], devices: int) -> bool:
+    finite = all(isfinite(share) and share >= 0 for share in split)
+    return len(split) == devices and finite and any(split)
+
+
+def _wrong_n_cpu_moe(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | None:
+    number, layers = wanted.server_n_cpu_moe or 0, len(shape.layers)
+    if number < 0 or not shape.experts:
+        return Refusal(
+            f"server_n_cpu_moe is {number}, {wanted.model} has {layers} layers"
+            f" ({shape.experts} experts in each)",
+            "correct server_n_cpu_moe, or leave it unset",
+        )
+    if wanted.server_placement == "cpu-moe" and number < layers:
+        return Refusal(
+            f"server_n_cpu_moe is {number} of {layers} layers while server_placement is 'cpu-moe',"
+            " which means all of them",
+            "leave one of the two unset",
+        )
+    if wanted.server_placement in ("cpu", "gpu") or not devices:
+        return Refusal(
+            f"server_n_cpu_moe is {number} while server_placement is {wanted.server_placement!r}"
+            f" and {devices} cards are used",
+            f"{'set server_placement to auto, or ' * bool(devices)}leave server_n_cpu_moe unset",
+        )
+    return None
