@@ -19,7 +19,6 @@ from tests.integration.fit_params import Row
 BOUND_MIB, BOUND = 64, 0.02
 # llama.cpp refuses them a quantised cache: heads of 100 elements, no flash attention
 UNQUANTISED = ("bitnet-3b", "grok-1", "grok-2")
-TWICE = 40  # models that are asked two questions, the first ones of tests/shapes; others one
 ARTICLE = ("qwen3.5-122b-a10b", "minimax-m2.7", "deepseek-v4-flash")
 
 
@@ -111,7 +110,7 @@ def thin(cases: list[Case], step: int = 7) -> list[Case]:
 
 
 def others(models: Iterable[str]) -> Iterator[Case]:
-    """One or two questions for each other model, changing from one to the next."""
+    """Two questions for each other model, changing from one to the next."""
     turns = (
         Case("", 2, 32768, "f16", 2048, "half"),
         Case("", 1, 131072, "q8_0", 2048, "all"),
@@ -122,7 +121,7 @@ def others(models: Iterable[str]) -> Iterator[Case]:
         Case("", 1, 32768, "q8_0", 2048, "none", layers=20),
     )
     for number, name in enumerate(models):
-        for offset in (0, 3) if number < TWICE else (3,):
+        for offset in (0, 3):
             turn = turns[(number + offset) % len(turns)]
             cache = "f16" if name in UNQUANTISED else turn.cache
             yield replace(turn, model=name, cache=cache)

@@ -224,7 +224,7 @@ def test_the_note_is_among_the_plans_warnings() -> None:
     assert "said of the choice" in made.warnings
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     name=st.sampled_from(["xeon", "ryzen", "pro6000"]),
     ram_gb=st.integers(8, 320),

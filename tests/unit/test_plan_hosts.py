@@ -178,7 +178,7 @@ CARDS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     cards=CARDS,
     os=OSES,

@@ -277,7 +277,7 @@ SIZES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(shape=GROUPS, cards=CARDS, ram_mib=st.integers(2000, 300000), sizes=SIZES)
 def test_a_plan_that_is_not_refused_never_exceeds_a_device_or_the_host(
     shape: ModelShape, cards: list[int], ram_mib: int, sizes: dict[str, Any]
@@ -294,7 +294,7 @@ def test_a_plan_that_is_not_refused_never_exceeds_a_device_or_the_host(
     assert split is None or len(split) == len(made.memory.devices)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(shape=GROUPS, cards=CARDS, ram_mib=st.integers(2000, 200000), more=st.integers(1, 90000))
 def test_more_memory_is_never_worse(
     shape: ModelShape, cards: list[int], ram_mib: int, more: int
@@ -307,7 +307,7 @@ def test_more_memory_is_never_worse(
         assert large.memory.host.model_mib <= small.memory.host.model_mib
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ram_mib=st.integers(8000, 140000))
 def test_the_cure_of_too_little_ram_is_true(ram_mib: int) -> None:
     made = planned(box(ram_mib, 24576, 24576), minimax_m2())

@@ -65,7 +65,7 @@ WISHES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     shape=st.sampled_from([qwen35_122b(), minimax_m2(), deepseek_v4_flash(), tiny()]),
     ram_mib=st.integers(30000, 300000),

@@ -62,7 +62,7 @@ WISHES = st.fixed_dictionaries(
 HYBRID_MODEL, FULL_MODEL = "qwen3.5-122b-a10b", "minimax-m2.7"
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     shape=st.sampled_from([qwen35_122b(), minimax_m2(), tiny()]),
     ram_mib=st.integers(6000, 140000),
@@ -91,7 +91,7 @@ def test_what_is_to_be_added_is_enough(
     assert cured.refusal is None, (made.refusal.sentence(), cured.refusal)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     name=st.sampled_from([HYBRID_MODEL, FULL_MODEL, "tiny"]),
     ram_mib=st.integers(6000, 140000),

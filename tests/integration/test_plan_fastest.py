@@ -75,7 +75,7 @@ def test_old_cards_beside_fast_memory_get_no_experts() -> None:
     assert made.memory.host.model_mib >= 48 * 1296
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     vram_mib=st.integers(10000, 40000),
     more=st.integers(1, 30000),
@@ -132,7 +132,7 @@ def test_a_card_never_keeps_a_model_from_running_that_the_host_alone_runs() -> N
     assert int(fewer.placement.gpu_layers) < int(one.placement.gpu_layers)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     cards=st.lists(st.tuples(IDS, st.integers(6000, 33000)), max_size=2),
     more=st.tuples(IDS, st.integers(6000, 33000)),
@@ -182,7 +182,7 @@ def test_auto_is_never_worse_in_everything_than_the_host_alone(
     assert min(gained) <= 1.05, "alone it is clearly better at every figure"
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     name=st.sampled_from(REAL),
     id=st.sampled_from([P5000, P40, GTX_1050]),
@@ -259,7 +259,7 @@ def test_fast_cards_keep_their_layers() -> None:
     assert not any("layer lies" in note or "left alone" in note for note in made.warnings)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     ram_mib=st.integers(70000, 300000),
     vram_mib=st.lists(st.integers(2048, 30000), min_size=1, max_size=2),
