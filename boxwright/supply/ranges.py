@@ -53,23 +53,20 @@ class RemoteFile:
         """Ask again from where the last answer broke off; signed URLs are renewed."""
         if self.have_bytes >= want:
             return
-        attempts = len(http.RETRY_WAITS_S) + 1
-        problem: Exception | None = None
-        for wait_s in (*http.RETRY_WAITS_S, None):
+        session = self.hub.session
+        for attempt, wait_s in enumerate((*http.RETRY_WAITS_S, None), 1):
             try:
                 if self._fetch_some(want):
                     return
-                problem = None
             except httpx.TransportError as error:
-                problem, self.signed = error, None
+                if wait_s is None or http.is_unknown_name(error):
+                    raise session.unreachable(self.signed or self.origin, error, attempt) from error
+                self.signed = None
             if wait_s is not None:
                 time.sleep(wait_s)
-        session = self.hub.session
-        if problem is not None:
-            raise session.unreachable(self.signed or self.origin, problem, attempts)
         raise SupplyError(
             f"{session.server.name} gave {self.have_bytes} of the first {want} bytes of"
-            f" {self.listed.path} in {attempts} attempts (last: HTTP {self.last_status})",
+            f" {self.listed.path} in {attempt} attempts (last: HTTP {self.last_status})",
             f"run again later, or check {session.server.option}",
         )
 

@@ -11,8 +11,8 @@ import pytest
 
 from boxwright import supply
 from boxwright.operation.options import Endpoints
-from boxwright.supply import http
-from tests.integration.supply_servers import World, serving
+from tests.integration.supply_servers import serving
+from tests.integration.supply_world import World
 
 CUDA = "llama-b11669-bin-ubuntu-cuda-12.8-x64.tar.gz"
 RUNTIME = "cudart-llama-b11669-bin-ubuntu-cuda-12.8-x64.tar.gz"
@@ -30,15 +30,10 @@ def asset(name: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(http, "RETRY_WAITS_S", (0.01, 0.01, 0.01))
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+def world(fresh_supply: None) -> Iterator[World]:
     release = {"tag_name": "b11669", "assets": [asset(CUDA), asset(RUNTIME)]}
-    supply.forget()
     with serving(World(releases={"ggml-org/llama.cpp/releases/tags/b11669": release})) as served:
         yield served
-    supply.forget()
 
 
 def ask(world: World, *names: str, build: str = "b11669",
