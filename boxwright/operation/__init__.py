@@ -5,6 +5,7 @@ from boxwright.operation.ask import Ask
 from boxwright.operation.carry import Collect, Upload
 from boxwright.operation.completion import answer_of, ask_host, decode_tok_s, server_ask, timings_of
 from boxwright.operation.components import component_stanzas, is_sourced_elsewhere
+from boxwright.operation.curl import curl_options, curl_proxy_options, curl_quoted
 from boxwright.operation.dnf_repositories import enable_repositories
 from boxwright.operation.files import absent, rendered, written_private
 from boxwright.operation.hub_file import UNREACHABLE_CURE, hub_file_url, hub_headers
@@ -41,17 +42,10 @@ from boxwright.operation.planning import (
 from boxwright.operation.reboot import is_this_machine, reboot_into_new_boot
 from boxwright.operation.releases import stamped_as_planned
 from boxwright.operation.rpmfusion import rpmfusion_releases
+from boxwright.operation.sizes import hashing_timeout_s, size_text
 from boxwright.operation.space import BUILDS, PACKED, Need, disk_of, no_room, release_needs
 from boxwright.operation.step import Commands, RefusalCommand, attempt, noop, operation, refuse
-from boxwright.operation.transfer import (
-    Download,
-    curl_options,
-    curl_proxy_options,
-    curl_quoted,
-    fetch,
-    hashing_timeout_s,
-    size_text,
-)
+from boxwright.operation.transfer import Download, fetch
 from boxwright.operation.write import write_whole
 from boxwright.plan import args_digest, hardware_digest, modules_digest
 

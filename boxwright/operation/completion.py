@@ -9,7 +9,7 @@ from typing import Any
 from pyinfra.api import QuoteString
 
 from boxwright.operation.ask import Ask
-from boxwright.operation.transfer import curl_quoted
+from boxwright.operation.curl import curl_quoted
 
 ANY_ADDRESS = frozenset({"", "0.0.0.0", "localhost", "127.0.0.1"})
 

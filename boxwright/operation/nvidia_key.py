@@ -10,10 +10,10 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from boxwright.operation.ask import Ask
+from boxwright.operation.curl import curl_options
 from boxwright.operation.nvidia import nvidia_fingerprint, nvidia_key_urls
 from boxwright.operation.options import endpoints_for_host
 from boxwright.operation.packages import install_packages, manager_of_host
-from boxwright.operation.transfer import curl_options
 from boxwright.plan.results import Refusal
 
 GPG = {"apt": "gpg", "dnf": "gnupg2"}

@@ -21,7 +21,9 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from boxwright.operation.ask import Ask
+from boxwright.operation.curl import curl_options
 from boxwright.operation.options import Endpoints
+from boxwright.operation.sizes import MIB, hashing_timeout_s, size_text
 from boxwright.operation.step import shown
 from boxwright.plan.results import Refusal
 
@@ -31,9 +33,6 @@ MAX_RESTARTS = 3
 LOCK_WAIT_S = 90  # longer than any piece that a killed run left behind
 ANSWER_S = 60
 RETRY_WAITS_S = (1, 2, 4, 8, 15)
-SLOWEST_DISK_MIB_S = 20
-MIB = 1024 * 1024
-
 OK, CURL_WRITE_ERROR, LOCK_BUSY = 0, 23, 75
 NO_RESUME = frozenset({33, 36})  # the server cannot send a range, or the offset is past the end
 
@@ -76,30 +75,6 @@ class Download:
         return f"{self.path}.part"
 
 
-def curl_quoted(value: str) -> str:
-    """A value as curl's config file takes it; raises ValueError for one that would break a line."""
-    if any(ord(letter) < 0x20 for letter in value):
-        raise ValueError("a URL, header or proxy option has a control character in it")
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def curl_options(url: str, endpoints: Endpoints, headers: tuple[str, ...] = ()) -> str:
-    """What curl is told on its standard input: everything that may be a secret."""
-    lines = [f"url = {curl_quoted(url)}"]
-    lines += [f"header = {curl_quoted(header)}" for header in headers]
-    return "\n".join(lines) + "\n" + curl_proxy_options(endpoints)
-
-
-def curl_proxy_options(endpoints: Endpoints) -> str:
-    """The part of it that names the proxy; empty without one."""
-    if not endpoints.proxy_url:
-        return ""
-    return (
-        f"proxy = {curl_quoted(endpoints.proxy_url)}\n"
-        f"noproxy = {curl_quoted(endpoints.proxy_exceptions)}\n"
-    )
-
-
 def curl_config(item: Download, endpoints: Endpoints) -> str:
     """The same for one file of ours."""
     return curl_options(item.url, endpoints, item.headers)
@@ -121,7 +96,7 @@ def _grow(item: Download, endpoints: Endpoints) -> Generator[PyinfraCommand, Non
         ask = _piece(item, endpoints, piece_s)
         began_s = time.monotonic()
         yield ask
-        exit_code, http_status, now_bytes = answer_of(ask.last_line)
+        exit_code, http_status, now_bytes = _piece_answer(ask.last_line)
         if exit_code == OK and now_bytes == item.size_bytes:
             return None
         _log_progress(item, ask, now_bytes, last_bytes, time.monotonic() - began_s)
@@ -171,12 +146,7 @@ def seal(item: Download) -> Generator[PyinfraCommand, None, Refusal | None]:
     return None
 
 
-def hashing_timeout_s(size_bytes: int) -> int:
-    """How long reading a file of this size may take on the slowest disk that is of any use."""
-    return 120 + size_bytes // (SLOWEST_DISK_MIB_S * MIB)
-
-
-def answer_of(line: str) -> tuple[int, int, int]:
+def _piece_answer(line: str) -> tuple[int, int, int]:
     """(curl's exit code, HTTP status, bytes now) of a piece; a broken answer is a failure."""
     words = line.split()
     if len(words) != 3 or not all(word.isdigit() for word in words):
@@ -214,13 +184,6 @@ def _gave_up(item: Download, now_bytes: int, http_status: int, ask: Ask) -> Refu
 
 def _said(ask: Ask) -> str:
     return ask.said[-1].strip() if ask.said else "no reason given"
-
-
-def size_text(size_bytes: int) -> str:
-    """A size as a person reads it, in GiB or MiB."""
-    if size_bytes >= 1024 * MIB:
-        return f"{size_bytes / (1024 * MIB):.1f} GiB"
-    return f"{size_bytes / MIB:.0f} MiB"
 
 
 def _log_progress(item: Download, ask: Ask, now_bytes: int, last_bytes: int, took_s: float) -> None:

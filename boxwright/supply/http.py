@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from boxwright.supply.results import SupplyError
+from boxwright.supply.server import Server, bypasses, without_password
 
 RETRY_WAITS_S = (0.5, 1.0, 2.0)
 LONGEST_WAIT_S = 10.0
@@ -25,36 +24,6 @@ MAX_REDIRECTS = 5
 # these would log signed URLs, which open what they name, to whoever reads a debug log
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server that is asked: its base URL, and the option that names it, for error sentences.
-
-    `token` is sent to this origin only, never to a host it redirects to.
-    """
-
-    url: str
-    option: str
-    proxy_url: str | None = None
-    proxy_exceptions: str = ""
-    token: str | None = None
-
-    def __post_init__(self) -> None:
-        try:
-            parsed = httpx.URL(self.url)
-        except httpx.InvalidURL:
-            parsed = httpx.URL("")
-        if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise SupplyError(
-                f"{self.option} is '{self.url}', needs a URL that begins with http:// or https://",
-                f"correct {self.option} in the inventory's data",
-            )
-
-    @property
-    def name(self) -> str:
-        """How sentences call it."""
-        return without_password(self.url).rstrip("/")
 
 
 class Session:
@@ -173,28 +142,6 @@ def is_unknown_name(error: BaseException) -> bool:
         if isinstance(cause, socket.gaierror):
             return cause.errno != socket.EAI_AGAIN
         cause = cause.__cause__ or cause.__context__
-    return False
-
-
-def without_password(url: str) -> str:
-    """A URL as it may be shown: without a user and password in it."""
-    scheme, slashes, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
-
-
-def bypasses(host: str, exceptions: str) -> bool:
-    """Whether a host is asked without the proxy: names, domains (`.lan`, `lan`), IPs, networks."""
-    for one in (part.strip().lower() for part in exceptions.split(",")):
-        if not one:
-            continue
-        if one == "*" or host.lower() == one or host.lower().endswith("." + one.lstrip("*.")):
-            return True
-        try:
-            if ipaddress.ip_address(host) in ipaddress.ip_network(one, strict=False):
-                return True
-        except ValueError:  # names are no addresses
-            continue
     return False
 
 

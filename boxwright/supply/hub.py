@@ -8,10 +8,11 @@ from urllib.parse import quote
 import httpx
 
 from boxwright.plan.known import ModelChoice
-from boxwright.supply.http import MAX_REDIRECTS, REDIRECTS, Server, Session
+from boxwright.supply.http import MAX_REDIRECTS, REDIRECTS, Session
 from boxwright.supply.quants import Listed
 from boxwright.supply.refusals import hub_refused
 from boxwright.supply.results import Endpoints, SupplyError
+from boxwright.supply.server import Server
 from boxwright.supply.stamps import COMMIT
 
 OPTION = "models_hub_url"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import httpx
 
 from boxwright.plan.known import ModelChoice
-from boxwright.supply.http import Server, wait_asked_for_s
+from boxwright.supply.http import wait_asked_for_s
 from boxwright.supply.results import SupplyError
+from boxwright.supply.server import Server
 
 # error codes of the Hub that mean "there, but not for you"
 GATED = "GatedRepo"

@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 import httpx
 
-from boxwright.supply.http import Server, Session, wait_asked_for_s
+from boxwright.supply.http import Session, wait_asked_for_s
 from boxwright.supply.results import Endpoints, ReleaseAsset, SupplyError
+from boxwright.supply.server import Server
 
 ACCEPT = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.IGNORECASE)

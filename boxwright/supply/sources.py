@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from boxwright.supply.http import Server, Session
+from boxwright.supply.http import Session
 from boxwright.supply.releases import ACCEPT, OPTION
 from boxwright.supply.results import Endpoints, SupplyError
+from boxwright.supply.server import Server
 
 FOUND = frozenset({200, 301, 302, 303, 307, 308})
 

@@ -18,7 +18,7 @@ import pytest
 from pyinfra.api import StringCommand
 from pyinfra.context import ctx_host
 
-from boxwright.operation import Ask, Download, Endpoints, transfer
+from boxwright.operation import Ask, Download, Endpoints, curl_quoted, transfer
 from boxwright.plan.results import Refusal
 
 pytestmark = pytest.mark.skipif(
@@ -252,5 +252,5 @@ def test_two_never_write_one_part(
 
 def test_a_url_cannot_smuggle_another_option_into_curls_config() -> None:
     with pytest.raises(ValueError):
-        transfer.curl_quoted('http://x/"\noutput = "/etc/passwd')
-    assert transfer.curl_quoted('a"b\\c') == '"a\\"b\\\\c"'
+        curl_quoted('http://x/"\noutput = "/etc/passwd')
+    assert curl_quoted('a"b\\c') == '"a\\"b\\\\c"'

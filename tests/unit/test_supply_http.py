@@ -9,14 +9,9 @@ import httpx
 import pytest
 
 from boxwright.supply import http
-from boxwright.supply.http import (
-    Server,
-    Session,
-    bypasses,
-    wait_asked_for_s,
-    without_password,
-)
+from boxwright.supply.http import Session, wait_asked_for_s
 from boxwright.supply.results import SupplyError
+from boxwright.supply.server import Server, bypasses, without_password
 
 
 @pytest.mark.parametrize(
