@@ -113,6 +113,8 @@ def _shape(name: str, row: dict[str, Any]) -> ModelShape:
             kv_elements_v=kv if attends and not compressed else 0,
             recurrent_bytes=0 if attends else 1,
             sliding_window=128 if compressed or number % 2 < windowed else None,
+            norms=row.get("norms", 2),
+            biases=row.get("biases", 0),
         )
         for number, attends in enumerate(attending)
     )

@@ -22,7 +22,8 @@ class LayerShape:
     with the layer. `kv_elements_k`/`kv_elements_v` are elements per token of context; 0 in a
     recurrent layer, whose `recurrent_bytes` are a fixed state per parallel sequence.
     `sliding_window` is tokens, or None for full attention. `block` is the layer's place in
-    `ModelShape.blocks`.
+    `ModelShape.blocks`. `norms` are its vectors that are no biases (norms, scales, gates), each
+    a small step of its own, and `biases` those of its products; by default a plain layer's.
     """
 
     dense_bytes: int
@@ -34,6 +35,8 @@ class LayerShape:
     recurrent_bytes: int = 0
     sliding_window: int | None = None
     block: int = 0
+    norms: int = 2
+    biases: int = 0
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,8 @@ class Geometry:
     `expert_parameters` are all routed experts'; `kv_elements_k` and `_v` are per token and layer
     that attends. Every `full_attention_interval`th layer attends to everything; the others keep
     `recurrent_bytes` per sequence, or a window of `sliding_window` tokens; with a window and no
-    interval all layers have it. `tied`: the output shares the token embeddings.
+    interval all layers have it. `tied`: the output shares the token embeddings. `norms` and
+    `biases` are a layer's, as `LayerShape` counts them.
     """
 
     layers: int
@@ -95,6 +96,8 @@ class Geometry:
     recurrent_bytes: int = 0
     sliding_window: int | None = None
     tied: bool = False
+    norms: int = 2
+    biases: int = 0
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="ignore"))

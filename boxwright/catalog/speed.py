@@ -84,7 +84,8 @@ class SpeedConstants:
     host_layer_us: float
     layer_barriers: int
     experts_barriers: int
-    layer_kernels: dict[str, float]
+    norm_share: Share
+    bias_share: Share
     barrier_us_per_core: float
     crossing_us: float
     host_routing: Share

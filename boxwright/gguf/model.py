@@ -110,6 +110,8 @@ def _weighed(weight: LayerWeights) -> LayerShape:
         shared_expert_bytes=weight.shared_expert_bytes,
         expert_bytes=weight.expert_bytes,
         largest_expert_tensor_bytes=weight.largest_expert_tensor_bytes,
+        norms=weight.norms,
+        biases=weight.biases,
     )
 
 

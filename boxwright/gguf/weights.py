@@ -13,6 +13,8 @@ from boxwright.shapes import Dimensions
 EXPERTS = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch|)exps")
 SHARED_EXPERTS = re.compile(r"_shexp(?=\.|$)")
 BLOCK = re.compile(r"blk\.(\d+)\.")
+# vectors that attention reads on its way
+OF_ATTENTION = re.compile(r"attn_sinks|rope_")
 # what llama.cpp looks up rows in and keeps in host RAM (LLM_TENSOR_LAYER_INPUT, llama-arch.cpp)
 INPUTS = frozenset({"token_embd", "position_embd", "token_types", "per_layer_token_embd"})
 # outside the blocks by name, but placed with the first of them (LLM_TENSOR_LAYER_REPEATING)
@@ -22,17 +24,24 @@ OUTPUT = "output"
 
 @dataclass
 class LayerWeights:
-    """Bytes of one layer by what they are."""
+    """One layer: bytes by what they are; how many tensors are norms or scales, how many biases."""
 
     dense_bytes: int = 0
     shared_expert_bytes: int = 0
     expert_bytes: int = 0
     largest_expert_tensor_bytes: int = 0
+    norms: int = 0
+    biases: int = 0
     dimensions: Dimensions = field(default_factory=dict)
 
     def add(self, tensor: Tensor) -> None:
         """Count one tensor of this layer."""
-        self.dimensions[tensor.name.split(".", 2)[2]] = tensor.dimensions
+        name = tensor.name.split(".", 2)[2]
+        self.dimensions[name] = tensor.dimensions
+        if name.endswith(".bias"):
+            self.biases += 1
+        elif len(tensor.dimensions) == 1 and not OF_ATTENTION.match(name):
+            self.norms += 1
         if EXPERTS.search(tensor.name):
             self.expert_bytes += tensor.size_bytes
             self.largest_expert_tensor_bytes = max(

@@ -70,6 +70,8 @@ def _layers(known: Geometry, dense_bytes: int, expert_bytes: int) -> tuple[Layer
                 kv_elements_v=0 if recurrent else known.kv_elements_v,
                 recurrent_bytes=recurrent,
                 sliding_window=None if full or recurrent else windowed,
+                norms=known.norms,
+                biases=known.biases,
             )
         )
     return tuple(layers)

@@ -23,6 +23,7 @@ GIGA = 1e9
 UNKNOWN_SOCKET_LINK_GB_S = 19.0  # the slowest of the catalogue
 HOST_MEMORY = "host memory bandwidth"
 HOST_CORES = "processor cores"
+PLAIN_NORMS = 2
 GPU_MEMORY = "GPU memory bandwidth"
 LAUNCHES = "launches and bus crossings"
 
@@ -157,7 +158,7 @@ def _launches_us(
         if device == HOST:
             total += constants.host_layer_us + constants.layer_barriers * host.barrier_us
         else:
-            total += _layer_us(constants, gpus[device].row, shape, layer)
+            total += _layer_us(constants, gpus[device].row, layer)
         if device != HOST and layer.expert_bytes:
             routing = constants.host_routing if experts == HOST else 1.0
             total += gpus[device].row.experts_us * routing
@@ -170,26 +171,18 @@ def _crossing_us(constants: SpeedConstants, host: HostSpeed) -> float:
     return constants.crossing_us + constants.experts_barriers * host.barrier_us
 
 
-def _layer_us(
-    constants: SpeedConstants, row: GpuRow, shape: ModelShape, layer: LayerShape
-) -> float:
+def _layer_us(constants: SpeedConstants, row: GpuRow, layer: LayerShape) -> float:
     """By the kind of attention; only plain attention keeps both K and V for every token.
 
+    Its row is of two norms, one before each half; more of them and biases are kernels, too.
     Compressed caches keep K alone, in a window, and a state of what is being compressed.
     """
     if layer.kv_elements_k and not layer.kv_elements_v and layer.sliding_window is not None:
         return row.compressed_us
     if layer.recurrent_bytes or not layer.kv_elements_v:
         return row.recurrent_us
-    return row.attention_us * _kernels(constants, shape.architecture)
-
-
-def _kernels(constants: SpeedConstants, architecture: str) -> float:
-    """How many more small kernels than a plain layer's the layers of an architecture have."""
-    found = (
-        factor for name, factor in constants.layer_kernels.items() if architecture.startswith(name)
-    )
-    return next(found, 1.0)
+    more = constants.norm_share * (layer.norms - PLAIN_NORMS) + constants.bias_share * layer.biases
+    return row.attention_us * (1 + more)
 
 
 def decoding_effort(constants: SpeedConstants, shape: ModelShape) -> float:
