@@ -1,17 +1,22 @@
-"""For tests of supply: nothing remembered from other tests, and a Hub on this machine."""
+"""Runs of their own for tests of supply and of builds, and a Hub on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from boxwright import supply
 from boxwright.supply import http
+from roles.runtime import compiling
+from roles.runtime.share import Round
+from tests.integration import building
 from tests.integration.supply_servers import serving
 from tests.integration.supply_world import World
 from tests.unit.gguf_files import dense_keys, dense_tensors, write, write_shards
+from tests.unit.role_host import RoleHost
 
 
 @pytest.fixture
@@ -43,3 +48,13 @@ def world(fresh_supply: None, tmp_path: Path) -> Iterator[World]:
     files["README.md"] = readme
     with serving(World(files=files, sha256_of={"README.md": None})) as served:
         yield served
+
+
+@pytest.fixture
+def build_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., RoleHost]:
+    """Makes hosts that compile, in a run of their own, from a server that has every source."""
+    monkeypatch.setattr(compiling, "_round", Round())
+    monkeypatch.setattr(compiling, "_unfit", set())
+    monkeypatch.setattr(compiling, "_ungiven", set())
+    monkeypatch.setattr(supply, "source_tree", lambda *_: building.URL)
+    return partial(building.host_that_builds, tmp_path / "packs")

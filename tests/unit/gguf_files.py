@@ -10,12 +10,28 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGUFValueType
 
+from boxwright.gguf import read_shape
+from boxwright.shapes import ModelShape
+
 F32 = GGMLQuantizationType.F32
 Q8_0 = GGMLQuantizationType.Q8_0
 Q4_K = GGMLQuantizationType.Q4_K
 
 # name, dimensions as llama.cpp prints them (row length first), type
 Tensor = tuple[str, tuple[int, ...], GGMLQuantizationType]
+
+MIB = 1024**2
+
+# latent attention: one head of 512 + 64 that is cached, heads of 192 and 128 that are not
+LATENT = {
+    "block_count": 6,
+    "attention.head_count": 16,
+    "attention.head_count_kv": 1,
+    "attention.key_length": 576,
+    "attention.value_length": 512,
+    "attention.key_length_mla": 192,
+    "attention.value_length_mla": 128,
+}
 
 
 def nbytes(tensor: Tensor) -> int:
@@ -157,3 +173,15 @@ def qwen35_122b() -> tuple[dict[str, Any], list[Tensor]]:
         ]
     tensors += [("output_norm.weight", (3072,), F32), ("output.weight", (3072, 248320), Q8_0)]
     return keys, tensors
+
+
+def shape(path: Path, architecture: str, keys: dict[str, Any],
+          tensors: list[Tensor] | None = None) -> ModelShape:  # fmt: skip
+    """What is read of a file of these keys; without tensors it is a dense model's."""
+    chosen = dense_tensors(keys["block_count"]) if tensors is None else tensors
+    return read_shape([write(path / "model.gguf", architecture, keys, chosen)])
+
+
+def windows(found: ModelShape) -> list[int | None]:
+    """The sliding window of each layer in tokens, None where it attends to all."""
+    return [layer.sliding_window for layer in found.layers]
