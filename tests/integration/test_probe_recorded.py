@@ -13,18 +13,8 @@ import pytest
 
 from boxwright.machine import machine_from_json
 from tests.lab.hardware.tree import write_tree
-from tests.unit.probing import (
-    BOXES,
-    FIXTURES,
-    MACHINES,
-    PAIRS,
-    PROBE,
-    SHELLS,
-    here,
-    probe,
-    run_script,
-    write_xeon,
-)
+from tests.unit.boxes import BOXES, write_xeon
+from tests.unit.probing import FIXTURES, MACHINES, PAIRS, PROBE, SHELLS, here, probe, run_script
 
 RECORDED = {
     # name: cores, threads, sockets, node CPU lists, RAM MiB, CPU model

@@ -14,9 +14,7 @@ import pytest
 
 from boxwright.machine import machine_from_json
 from tests.lab.hardware.tree import write_tree
-from tests.unit.probing import PAIRS, PROBE, probe, run_script, write_cpus
-
-Files = dict[str, str | bytes]
+from tests.unit.probing import PAIRS, PROBE, Files, probe, run_script, write_cpus
 
 
 def mask(cpus: Sequence[int], words: int = 2) -> str:
