@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from tests.integration.serving import running
 from tests.lab.runs import Run
 from tests.lab.world import github, hub, repositories, sources
 from tests.unit.gguf_files import F32, Q4_K, Q8_0, Tensor
@@ -128,21 +128,9 @@ def endpoints(directory: Path) -> Iterator[Endpoints]:
     local = ("127.0.0.1", 0)
     hubs = hub.servers(directory / "hub", local)
     releases = github.servers(directory / "releases", local)
-    threads = [threading.Thread(target=one.serve_forever) for one in (*hubs, *releases)]
-    for thread in threads:
-        thread.start()
     known = patch.dict(sources.SDISTS, {(LLAMA, BUILD): "nothing"})
-    known.start()
-    try:
-        urls = [f"http://127.0.0.1:{pair[0].server_address[1]}" for pair in (hubs, releases)]
-        yield Endpoints(*urls)
-    finally:
-        known.stop()
-        for server in (*hubs, *releases):
-            server.shutdown()
-            server.server_close()
-        for thread in threads:
-            thread.join()
+    with known, running(*hubs) as hub_url, running(*releases) as release_url:
+        yield Endpoints(hub_url, release_url)
 
 
 def report(name: str, **changes: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ bytes for signed URLs that expire, and only to requests without the Hub's token.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.integration.serving import running, url_of
 from tests.integration.supply_hub import HubHandler
 from tests.integration.supply_world import Handler, World
 
@@ -106,13 +106,7 @@ def serving(world: World) -> Iterator[World]:
         (_ProxyHandler, "proxy_url"),
     ):
         bound = type(handler.__name__, (handler,), {"world": world})
-        server = _Server(("127.0.0.1", 0), bound)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        setattr(world, attribute, f"http://127.0.0.1:{server.server_address[1]}")
-        servers.append(server)
-    try:
+        servers.append(_Server(("127.0.0.1", 0), bound))
+        setattr(world, attribute, url_of(servers[-1]))
+    with running(*servers):
         yield world
-    finally:
-        for server in servers:
-            server.shutdown()
-            server.server_close()

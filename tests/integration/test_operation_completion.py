@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from boxwright.operation import server_ask
+from tests.integration.serving import running
 
 KEY = "correct-horse-battery"
 
@@ -55,10 +55,8 @@ def server() -> Iterator[tuple[Server, str]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    yield kept, f"http://127.0.0.1:{running.server_address[1]}"
-    running.shutdown()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield kept, url
 
 
 def run(url: str, body: dict[str, Any] | None, key: str | None) -> str:

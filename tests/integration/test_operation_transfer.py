@@ -7,7 +7,6 @@ import hashlib
 import random
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +19,7 @@ from pyinfra.context import ctx_host
 
 from boxwright.operation import Ask, Download, Endpoints, curl_quoted, transfer
 from boxwright.plan.results import Refusal
+from tests.integration.serving import running
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("curl") and shutil.which("flock")), reason="needs curl and flock"
@@ -77,10 +77,8 @@ def site() -> Iterator[Site]:
             self.wfile.write(rest)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield made
-    server.shutdown()
+    with running(server) as made.url:
+        yield made
 
 
 class Listener:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from boxwright.machine import Disk
 from boxwright.plan.results import ModelFile
 from roles.preflight import endpoints, operations
 from roles.preflight.reach import CurlReach, EffectiveUser, Reach, ReachAnswer
+from tests.integration.serving import running
 from tests.unit.driver_hosts import on
 from tests.unit.plans import FEDORA, HELP, PASCAL, ROCKY_10, machine, tiny
 from tests.unit.role_host import RoleHost, answered, box
@@ -178,13 +178,8 @@ class Web(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def web() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Web)) as url:
+        yield url
 
 
 @pytest.mark.skipif(not Path("/usr/lib/apt/apt-helper").exists(), reason="needs apt")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from pyinfra.context import ctx_host
 from boxwright import supply
 from boxwright.operation.options import Endpoints
 from boxwright.plan.results import Refusal, SourceBuild
-from boxwright.supply import http
 from roles.runtime.source import Tree, have_tree
+from tests.integration.serving import running
 from tests.lab.world import fetch, github
 from tests.unit.role_host import Data, RoleHost
 
@@ -39,22 +38,11 @@ def small_sdist(requirement: str, directory: Path) -> None:
 
 
 @pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(http, "RETRY_WAITS_S", (0.01, 0.01, 0.01))
+def url(fresh_supply: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(fetch, "sdist", small_sdist)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    supply.forget()
     servers = github.servers(tmp_path / "releases", ("127.0.0.1", 0))
-    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
-    for thread in threads:
-        thread.start()
-    yield f"http://127.0.0.1:{servers[0].server_address[1]}"
-    for server, thread in zip(servers, threads, strict=True):
-        server.shutdown()
-        server.server_close()
-        thread.join()
-    supply.forget()
+    with running(*servers) as address:
+        yield address
 
 
 def asked(url: str, repository: str = REPOSITORY, ref: str = TAG) -> str | supply.Failure:

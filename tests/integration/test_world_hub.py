@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.integration import serving
 from tests.lab.world import hub
 
 COMMIT = "5" * 40
@@ -54,14 +54,8 @@ def running(tmp_path: Path) -> Iterator[RunningHub]:
     (repository / "repository.json").write_text(json.dumps({"commit": COMMIT, "files": files}))
     log, faults = tmp_path / "hub.log", tmp_path / "faults.json"
     servers = hub.servers(tmp_path / "hub", ("127.0.0.1", 0), log, faults)
-    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
-    for thread in threads:
-        thread.start()
-    yield RunningHub(f"http://127.0.0.1:{servers[0].server_address[1]}", log, faults)
-    for server, thread in zip(servers, threads, strict=True):
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving.running(*servers) as url:
+        yield RunningHub(url, log, faults)
 
 
 def tree(running: RunningHub, query: str) -> httpx.Response:

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import tarfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.integration.serving import running
 from tests.lab.world import github, releases
 
 TARBALL = b"not really a tarball" * 4096
@@ -34,14 +34,8 @@ def url(tmp_path: Path) -> Iterator[str]:
         row = {"name": "a.tar.gz", "size": len(TARBALL), "sha256": digest}
         (directory / "assets.json").write_text(json.dumps({"tag": tag, "assets": [row]}))
     servers = github.servers(tmp_path, ("127.0.0.1", 0), tmp_path / "log")
-    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
-    for thread in threads:
-        thread.start()
-    yield f"http://127.0.0.1:{servers[0].server_address[1]}"
-    for server, thread in zip(servers, threads, strict=True):
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with running(*servers) as address:
+        yield address
 
 
 def test_a_release_by_tag(url: str) -> None:

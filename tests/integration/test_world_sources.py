@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.integration.serving import running
 from tests.lab.world import fetch, github
 
 REPOSITORY, TAG = "ggml-org/llama.cpp", "b11434"
@@ -63,14 +63,8 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     monkeypatch.setattr(fetch, "sdist", fetched)
     servers = github.servers(tmp_path / "releases", ("127.0.0.1", 0), tmp_path / "log")
-    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
-    for thread in threads:
-        thread.start()
-    yield f"http://127.0.0.1:{servers[0].server_address[1]}"
-    for server, thread in zip(servers, threads, strict=True):
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with running(*servers) as address:
+        yield address
 
 
 def opened(content: bytes) -> tarfile.TarFile:
