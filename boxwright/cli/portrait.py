@@ -13,6 +13,7 @@ from rich.text import Text
 from boxwright.catalog import SpeedConstants
 from boxwright.machine import Dimm, Gpu, Machine
 from boxwright.plan.bandwidth import host_bandwidth, measured_gb_s
+from boxwright.plan.wording import counted
 
 SECURE_BOOT = {True: "on", False: "off", None: "not known"}
 
@@ -53,8 +54,8 @@ def _system(machine: Machine) -> str:
 def _processor(machine: Machine) -> str:
     cpu = machine.cpu
     fast = f" ({cpu.performance_cores} fast)" if cpu.performance_cores else ""
-    words = [_count(cpu.sockets, "socket"), _count(cpu.cores, "core") + fast]
-    return ", ".join([cpu.model or "not known", *words, _count(cpu.threads, "thread")])
+    words = [counted(cpu.sockets, "socket"), counted(cpu.cores, "core") + fast]
+    return ", ".join([cpu.model or "not known", *words, counted(cpu.threads, "thread")])
 
 
 def _memory(machine: Machine) -> str:
@@ -74,7 +75,7 @@ def _modules(machine: Machine, constants: SpeedConstants) -> list[str]:
     most = host_bandwidth(machine, constants)
     if not most.modules_known:
         return [fitted]
-    return [f"{fitted}: {_count(most.channels, 'channel')}, {most.total_gb_s:.1f} GB/s in theory"]
+    return [f"{fitted}: {counted(most.channels, 'channel')}, {most.total_gb_s:.1f} GB/s in theory"]
 
 
 def _module(dimm: Dimm) -> str:
@@ -112,7 +113,3 @@ def _llama(machine: Machine) -> str:
     llama = machine.llama
     serves = f", serves {llama.model}" if llama.model else ""
     return f"{llama.build or 'not installed'}, service {llama.service}{serves}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

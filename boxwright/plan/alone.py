@@ -1,8 +1,8 @@
-"""Whether `server_placement: auto` leaves the cards alone, because the host alone does better.
+"""Whether `server_placement: auto` leaves cards alone, because the others or the host do better.
 
-That is so where no layer would lie on them (`on_host` has the rule) and the processor reads prompts
-faster than weights are copied to them, or where they are too small even for that. A driver and a
-reboot that make answers slower serve nobody.
+Of the others `fewer` knows. The host alone does better where no layer would lie on the cards
+(`on_host` has the rule) and the processor reads prompts faster than weights are copied to them, or
+where they are too small even for that. A driver and a reboot that make answers slower serve nobody.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import replace
 
 from boxwright.catalog import Catalog
 from boxwright.machine import Machine
-from boxwright.plan import checks, speed
+from boxwright.plan import checks, fewer, speed
 from boxwright.plan.bandwidth import unmeasured
 from boxwright.plan.cards import Cards, UsedCard, left_alone
 from boxwright.plan.on_host import is_free, preferable
 from boxwright.plan.place import place
 from boxwright.plan.placement import CLEARLY_FASTER, Placed
 from boxwright.plan.results import Speed
-from boxwright.plan.sizes import LEAST_CONTEXT, usual_ubatch
+from boxwright.plan.sizes import LEAST_CONTEXT, leaves_ubatch, usual_ubatch
 from boxwright.plan.speed_decode import host_speed
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
@@ -36,13 +36,15 @@ def decide(
     if not chosen.used or checks.vram_known(chosen) or checks.sizes(wanted):
         return chosen
     steady = unmeasured(machine)
-    if not _worth_asking(steady, catalog, shape, chosen.used):
-        return chosen
     sized = replace(
         wanted,
         server_context=wanted.server_context or LEAST_CONTEXT * wanted.server_parallel,
         server_ubatch=usual_ubatch(wanted),
     )
+    sizes_given = wanted.server_context > 0 and not leaves_ubatch(wanted)
+    chosen = fewer.decide(steady, catalog, sized, shape, chosen, sizes_given)
+    if not _worth_asking(steady, catalog, shape, chosen.used):
+        return chosen
     # a context that is left to the plan may become as large as the model was trained with
     largest = max(shape.context_train * wanted.server_parallel, sized.server_context)
     reason = _reason(steady, catalog, sized, shape, chosen, wanted.server_context or largest)

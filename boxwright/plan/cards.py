@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 
 from boxwright.catalog import VENDORS, Catalog, GpuKind
 from boxwright.machine import Gpu, Machine
+from boxwright.plan import likeness
+from boxwright.plan.likeness import Likeness
 from boxwright.plan.results import DriverPlan, Refusal
 from boxwright.plan.wanted import Wanted
+from boxwright.plan.wording import be, counted
 
 MOST_VRAM_MIB = 1024**2  # ten times what any card has
 PASSED_THROUGH = frozenset({"vfio-pci", "pci-stub", "xen-pciback"})
@@ -18,13 +21,15 @@ PASSED_THROUGH = frozenset({"vfio-pci", "pci-stub", "xen-pciback"})
 @dataclass(frozen=True)
 class UsedCard:
     """One NVIDIA card. `vram_mib` and `capability` are None where neither driver nor catalog
-    tells; `used_by_others_mib` is VRAM that processes other than our service hold."""
+    tells; `used_by_others_mib` is VRAM that processes other than our service hold. `like` is what
+    its bandwidth is guessed from, where the catalog does not tell it."""
 
     gpu: Gpu
     kind: GpuKind
     vram_mib: int | None
     capability: str | None
     used_by_others_mib: int = 0
+    like: Likeness | None = None
 
     @property
     def label(self) -> str:
@@ -77,7 +82,8 @@ def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusa
         return _in_instances(cut)
     if wanted.gpu_count is not None and wanted.gpu_count > len(driven):
         return Refusal(
-            f"gpu_count asks for {wanted.gpu_count} NVIDIA cards, this machine has {len(driven)}"
+            f"gpu_count asks for {counted(wanted.gpu_count, 'NVIDIA card')}, this machine has"
+            f" {len(driven)}"
             " that may be used",
             "lower gpu_count, or leave it unset to use what is there",
         )
@@ -101,7 +107,7 @@ def _wrong_numbers(wanted: Wanted) -> Refusal | None:
 
 def left_alone(cards: Sequence[UsedCard]) -> str:
     """How a sentence begins that tells why these get no work and no driver."""
-    return f"{len(cards)} NVIDIA {'card is' if len(cards) == 1 else 'cards are'} left alone"
+    return f"{counted(len(cards), 'NVIDIA card')} {be(len(cards))} left alone"
 
 
 def seen_by(cards: Cards, driver: DriverPlan | None) -> Cards:
@@ -128,7 +134,10 @@ def vendor_of(gpu: Gpu) -> str | None:
 
 
 def _card(gpu: Gpu, machine: Machine, catalog: Catalog, wanted: Wanted) -> UsedCard:
-    kind = catalog.gpu(gpu.id)
+    kind, like = catalog.gpu(gpu.id), None
+    if kind.card is None or kind.card.bandwidth_gb_s is None:
+        like = likeness.of(kind, catalog)
+        kind = like.taken_by(kind) if like else kind
     told, given = gpu.vram_mib, wanted.gpu_vram_mib.get(gpu.pci)
     # a user may know a modified card better than the catalog, but never better than its driver
     vram_mib = given or (kind.card.vram_mib if kind.card else None)
@@ -146,6 +155,7 @@ def _card(gpu: Gpu, machine: Machine, catalog: Catalog, wanted: Wanted) -> UsedC
         or wanted.gpu_compute_cap.get(gpu.pci)
         or kind.chip.compute_cap,
         used_by_others_mib=max(others, 0),
+        like=like,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from boxwright.plan.context import CACHE_TYPES, ContextSize, size_of
 from boxwright.plan.wanted import Wanted
+from boxwright.plan.wording import counted
 from boxwright.shapes import LayerShape, ModelShape
 
 MIB = 1024**2
@@ -47,8 +48,9 @@ def untold(
     if not each or not count:
         return ()
     return (
-        f"The build that is installed does not take {FLAG}: the plan counts {count} checkpoints of"
-        f" {each / MIB:.0f} MiB in host RAM, how many it keeps is its own affair.",
+        f"The build that is installed does not take {FLAG}: the plan counts"
+        f" {counted(count, 'checkpoint')} of {each / MIB:.0f} MiB in host RAM, how many it"
+        " keeps is its own affair.",
     )
 
 

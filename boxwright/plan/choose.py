@@ -24,6 +24,7 @@ from boxwright.plan.place import place
 from boxwright.plan.results import Refusal
 from boxwright.plan.speed_decode import GIGA, host_speed
 from boxwright.plan.wanted import Wanted
+from boxwright.plan.wording import counted
 from boxwright.shapes import ModelShape
 
 AUTO = "auto"
@@ -182,7 +183,8 @@ def _steady(card: UsedCard) -> UsedCard:
 def _none(machine: Machine, wanted: Wanted) -> Refusal:
     return Refusal(
         f"no model of the catalog fits {machine.memory.total_mib} MiB of RAM and"
-        f" {len(machine.gpus)} cards with {wanted.server_context} tokens of context at"
+        f" {counted(len(machine.gpus), 'card')} with"
+        f" {counted(wanted.server_context, 'token')} of context at"
         f" {wanted.model_min_decode_tok_s:g} tok/s or more",
         "lower server_context or model_min_decode_tok_s, or add a smaller model to models_catalog",
     )

@@ -7,6 +7,7 @@ from math import isfinite
 
 from boxwright.plan.results import Refusal
 from boxwright.plan.wanted import Wanted
+from boxwright.plan.wording import be, counted
 from boxwright.shapes import ModelShape
 
 PLACEMENTS = ("auto", "gpu", "cpu-moe", "cpu")
@@ -26,9 +27,10 @@ def contradiction(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | 
             "set server_placement to auto or cpu",
         )
     if split is not None and not _shares_of(split, devices):
+        given = ",".join(f"{share:g}" for share in split)
         return Refusal(
-            f"server_tensor_split is {split}, needs {devices} shares, one for each card that is"
-            " used",
+            f"server_tensor_split is {given}, needs {counted(devices, 'share')}, one for each card"
+            " that is used",
             "correct server_tensor_split, or leave it unset",
         )
     if wanted.server_n_cpu_moe is not None:
@@ -50,20 +52,20 @@ def _wrong_n_cpu_moe(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal
     number, layers = wanted.server_n_cpu_moe or 0, len(shape.layers)
     if number < 0 or not shape.experts:
         return Refusal(
-            f"server_n_cpu_moe is {number}, {wanted.model} has {layers} layers"
-            f" ({shape.experts} experts in each)",
+            f"server_n_cpu_moe is {number}, {wanted.model} has {counted(layers, 'layer')}"
+            f" ({counted(shape.experts, 'expert')} in each)",
             "correct server_n_cpu_moe, or leave it unset",
         )
     if wanted.server_placement == "cpu-moe" and number < layers:
         return Refusal(
-            f"server_n_cpu_moe is {number} of {layers} layers while server_placement is 'cpu-moe',"
-            " which means all of them",
+            f"server_n_cpu_moe is {number} of {counted(layers, 'layer')} while server_placement is"
+            " 'cpu-moe', which means all of them",
             "leave one of the two unset",
         )
     if wanted.server_placement in ("cpu", "gpu") or not devices:
         return Refusal(
             f"server_n_cpu_moe is {number} while server_placement is {wanted.server_placement!r}"
-            f" and {devices} cards are used",
+            f" and {counted(devices, 'card')} {be(devices)} used",
             f"{'set server_placement to auto, or ' * bool(devices)}leave server_n_cpu_moe unset",
         )
     return None

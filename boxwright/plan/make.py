@@ -22,8 +22,8 @@ from boxwright.plan import (
     runtime,
     server,
     sizes,
-    speed,
     tuning,
+    unsure,
 )
 from boxwright.plan import cards as card_rules
 from boxwright.plan.cards import Cards
@@ -32,6 +32,7 @@ from boxwright.plan.place import place
 from boxwright.plan.placement import Placed
 from boxwright.plan.results import MemoryPlan, Plan, Refusal
 from boxwright.plan.wanted import Wanted
+from boxwright.plan.wording import counted
 from boxwright.shapes import ModelShape
 
 T = TypeVar("T")
@@ -164,30 +165,27 @@ def _model(
         return wanted
     draft.take("placement", placed.placement)
     draft.take("memory", _as_reported(placed.memory, machine))
-    unsure = None if known.estimated else graph.doubt(shape)
-    draft.warn(*filter(None, [unsure, placed.doubt(shape, wanted)]))
+    doubted = None if known.estimated else graph.doubt(shape)
+    draft.warn(*filter(None, [doubted, placed.doubt(shape, wanted)]))
     row = catalog.models[wanted.model]
     draft.refuse(room.refusal(placed, shape, wanted, row, choice.quant, placed_as))
     draft.refuse(checks.vram_free(chosen, placed.memory))
     if draft.plan.model is not None:
         draft.refuse(checks.disk(machine, wanted, draft.plan.model, known))
-    expected = speed.predict(
-        machine, catalog, wanted, shape, placed.layout, chosen.used, known.measured
-    )
+    expected, told = unsure.predict(machine, catalog, wanted, known, placed.layout, chosen.used)
     draft.take("speed", expected)
-    if expected is None:
-        draft.warn("No speed is predicted: the bandwidth of a card is not known.")
+    draft.warn(*told)
     if wanted.server_context > shape.context_train > 0:
         draft.warn(
             f"server_context is {wanted.server_context}, {choice.name} was trained with"
-            f" {shape.context_train} tokens."
+            f" {counted(shape.context_train, 'token')}."
         )
     draft.warn(*own_flags.uncounted(wanted.server_extra_args))
     draft.warn(*own_variables.uncounted(wanted.server_environment))
     if wanted.server_parallel > 1:
         draft.warn(
-            f"{wanted.server_parallel} users share {wanted.server_context} tokens of context:"
-            f" {wanted.server_context // wanted.server_parallel} each."
+            f"{wanted.server_parallel} users share {counted(wanted.server_context, 'token')} of"
+            f" context: {wanted.server_context // wanted.server_parallel} each."
         )
     return wanted
 

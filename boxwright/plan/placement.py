@@ -17,6 +17,7 @@ from boxwright.plan.measure import Measure
 from boxwright.plan.results import MemoryPlan, Placement, Refusal
 from boxwright.plan.splits import Rate, splits
 from boxwright.plan.wanted import Wanted
+from boxwright.plan.wording import counted
 from boxwright.shapes import ModelShape
 
 CLEARLY_FASTER = 1.05  # than a layout that leaves less to the host
@@ -47,10 +48,10 @@ class Placed:
         if not (shape.experts and self.layout.devices and on_cards < all_layers(shape)):
             return None
         return (
-            f"The cards hold {wanted.server_context} tokens of context for"
-            f" {max(on_cards - 1, 0)} of {shape.spread_layers} layers only: the others run on the"
-            " processor, slower the longer a conversation grows. A smaller server_context or"
-            " server_cache_type brings them back."
+            f"The cards hold {counted(wanted.server_context, 'token')} of context for"
+            f" {max(on_cards - 1, 0)} of {counted(shape.spread_layers, 'layer')} only: the others"
+            " run on the processor, slower the longer a conversation grows. A smaller"
+            " server_context or server_cache_type brings them back."
         )
 
 

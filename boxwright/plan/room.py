@@ -16,6 +16,7 @@ from boxwright.plan.memory import os_reserve_mib
 from boxwright.plan.placement import Placed
 from boxwright.plan.results import DeviceMemory, HostMemory, Refusal
 from boxwright.plan.wanted import Wanted
+from boxwright.plan.wording import counted
 from boxwright.shapes import ModelShape
 
 MIB = 1024**2
@@ -55,7 +56,7 @@ def refusal(
         _smaller(placed, shape, wanted, row, place),
     ]
     return Refusal(
-        f"{wanted.model} {quant} with {wanted.server_context} tokens of context needs"
+        f"{wanted.model} {quant} with {counted(wanted.server_context, 'token')} of context needs"
         f" {' and '.join(short)}",
         ", or ".join(cures),
     )

@@ -6,6 +6,7 @@ from boxwright.machine import Machine
 from boxwright.plan import profile
 from boxwright.plan.results import Refusal, TuningPlan
 from boxwright.plan.wanted import Wanted
+from boxwright.plan.wording import counted
 
 NUMA_MODES = ("distribute", "isolate", "numactl")
 
@@ -24,10 +25,11 @@ def decide(machine: Machine, wanted: Wanted, cards: int) -> TuningPlan | Refusal
             "correct server_numa, or leave it unset",
         )
     threads = wanted.server_threads
-    if threads is not None and not 1 <= threads <= max(machine.cpu.threads, 1):
+    most = max(machine.cpu.threads, 1)
+    if threads is not None and not 1 <= threads <= most:
         return Refusal(
-            f"server_threads is {threads}, this machine has {machine.cpu.threads} logical CPUs",
-            f"set server_threads from 1 to {machine.cpu.threads}, or leave it unset",
+            f"server_threads is {threads}, this machine has {counted(most, 'logical CPU')}",
+            f"set server_threads from 1 to {most}, or leave it unset",
         )
     chosen = profile.decide(wanted.server_profile, nodes, cards)
     if isinstance(chosen, Refusal):

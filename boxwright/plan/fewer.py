@@ -1,0 +1,120 @@
+"""Which cards `server_placement: auto` leaves without work, because the others do better alone.
+
+Every card that is used takes VRAM for CUDA's context and a reserve, and llama.cpp's buffers grow
+with their number on all of them. So a small or slow card may cost more than it brings, and one that
+has no room for what each card needs would keep a model from running that fits without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from boxwright.catalog import Catalog
+from boxwright.machine import Machine
+from boxwright.plan import speed
+from boxwright.plan.cards import Cards, UsedCard
+from boxwright.plan.place import place
+from boxwright.plan.placement import CLEARLY_FASTER, FASTER, Placed
+from boxwright.plan.results import Speed
+from boxwright.plan.wanted import Wanted
+from boxwright.plan.wording import be
+from boxwright.shapes import ModelShape
+
+KEPT = 0.99  # of every speed: less of one for more of another is a person's choice
+
+Used = tuple[UsedCard, ...]
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """Some of the cards, and the speed with them; None where nobody can tell."""
+
+    cards: Used
+    fits: bool
+    speed: Speed | None
+
+
+def decide(
+    machine: Machine,
+    catalog: Catalog,
+    wanted: Wanted,
+    shape: ModelShape,
+    chosen: Cards,
+    sizes_given: bool,
+) -> Cards:
+    """The cards with those taken from `used` that are better left out, and a sentence that says so.
+
+    `wanted` has its sizes as numbers. A set of cards is only taken in place of a larger one where
+    that has no room, or where nothing gets slower and something faster; and only for room where
+    sizes were not `sizes_given`, since the plan then makes them as large as all cards allow.
+    """
+    if len({(card.kind.id, card.vram_mib, speed.bus_gb_s(card.gpu)) for card in chosen.used}) < 2:
+        return chosen
+
+    def attempt(cards: Used) -> _Tried:
+        found = place(machine, catalog, wanted, shape, replace(chosen, used=cards))
+        if not (isinstance(found, Placed) and found.fits):
+            return _Tried(cards, False, None)
+        expected = speed.predict(machine, catalog, wanted, shape, found.layout, cards)
+        return _Tried(cards, True, expected)
+
+    every = best = attempt(chosen.used)
+    if every.fits and not sizes_given:
+        return chosen
+    for order in (lambda card: _gb_s(card, catalog), lambda card: float(card.vram_mib or 0)):
+        for cards in _fewer(best.cards, order):
+            tried = attempt(cards)
+            if _better(every, tried) and (best is every or _better(best, tried)):
+                best = tried
+            elif best.fits:
+                break
+    if best is every:
+        return chosen
+    said = _said([card for card in chosen.used if card not in best.cards], every, best)
+    return replace(chosen, used=best.cards, warnings=(*chosen.warnings, said))
+
+
+def _fewer(cards: Used, worth: Callable[[UsedCard], float]) -> Iterator[Used]:
+    """Without the cards that are worth least, without the next of them too, and so on."""
+    for least in sorted({worth(card) for card in cards})[:-1]:
+        yield tuple(card for card in cards if worth(card) > least)
+
+
+def _gb_s(card: UsedCard, catalog: Catalog) -> float:
+    """What decode reads from a card; of one that nobody knows more than from any other."""
+    known = card.kind.card
+    row = catalog.speed.gpu_row(card.kind.generation, card.kind.chip.compute_cap)
+    if known is None or known.bandwidth_gb_s is None or row is None:
+        return float("inf")
+    return known.bandwidth_gb_s * row.share
+
+
+def _better(before: _Tried, after: _Tried) -> bool:
+    if not (before.fits and after.fits):
+        return after.fits
+    if before.speed is None or after.speed is None:
+        return False
+    pairs = [
+        (before.speed.decode_tok_s[1], after.speed.decode_tok_s[1], FASTER),
+        (before.speed.prefill_tok_s[1], after.speed.prefill_tok_s[1], CLEARLY_FASTER),
+    ]
+    was, becomes = before.speed.decode_at_depth_tok_s, after.speed.decode_at_depth_tok_s
+    pairs += [(was[depth], becomes[depth], FASTER) for depth in was.keys() & becomes.keys()]
+    return all(new >= KEPT * old for old, new, _ in pairs) and any(
+        new > needed * old for old, new, needed in pairs
+    )
+
+
+def _said(left: list[UsedCard], before: _Tried, after: _Tried) -> str:
+    """Why some cards get no work."""
+    them = "it" if len(left) == 1 else "them"
+    names = " and ".join(card.label for card in left)
+    begin = f"{names} {be(len(left))} left without work: "
+    if before.speed is None or after.speed is None:
+        return f"{begin}with {them} this model would not fit, without {them} it does."
+    return (
+        f"{begin}without {them} decode is expected at {after.speed.decode_tok_s[1]:g} instead of"
+        f" {before.speed.decode_tok_s[1]:g} tok/s, prefill at {after.speed.prefill_tok_s[1]:g}"
+        f" instead of {before.speed.prefill_tok_s[1]:g}."
+    )
