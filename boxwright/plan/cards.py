@@ -39,7 +39,8 @@ class UsedCard:
 
 @dataclass(frozen=True)
 class Cards:
-    """`driven` decide the driver; `used`, the first of them, get work.
+    """`driven` decide the driver; `used` of them get work. `idle` are those that the plan itself
+    leaves without any: the build is made for them too, so that another model finds it there.
 
     All are in the order of their PCI addresses, as CUDA is told to count them. `visible` are those
     that CUDA may count: also ignored cards. Which of them it does is the driver's to say
@@ -50,6 +51,13 @@ class Cards:
     used: tuple[UsedCard, ...] = ()
     visible: tuple[UsedCard, ...] = ()
     warnings: tuple[str, ...] = ()
+    idle: tuple[UsedCard, ...] = ()
+
+    @property
+    def built_for(self) -> tuple[UsedCard, ...]:
+        """The used cards and the idle ones, as far as a build can be made for those."""
+        idle = [card for card in self.idle if card.capability is not None]
+        return tuple(card for card in self.driven if card in self.used or card in idle)
 
 
 def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusal:

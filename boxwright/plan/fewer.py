@@ -71,8 +71,9 @@ def decide(
                 break
     if best is every:
         return chosen
-    said = _said([card for card in chosen.used if card not in best.cards], every, best)
-    return replace(chosen, used=best.cards, warnings=(*chosen.warnings, said))
+    idle = tuple(card for card in chosen.used if card not in best.cards)
+    warnings = (*chosen.warnings, _said(idle, every, best))
+    return replace(chosen, used=best.cards, idle=idle, warnings=warnings)
 
 
 def _fewer(cards: Used, worth: Callable[[UsedCard], float]) -> Iterator[Used]:
@@ -106,7 +107,7 @@ def _better(before: _Tried, after: _Tried) -> bool:
     )
 
 
-def _said(left: list[UsedCard], before: _Tried, after: _Tried) -> str:
+def _said(left: Used, before: _Tried, after: _Tried) -> str:
     """Why some cards get no work."""
     them = "it" if len(left) == 1 else "them"
     names = " and ".join(card.label for card in left)

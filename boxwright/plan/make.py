@@ -113,7 +113,7 @@ def _system(
     if unknown is not None:
         draft.refuse(unknown)
         return
-    found = runtime.decide(machine, distribution, catalog, wanted, chosen.used, made)
+    found = runtime.decide(machine, distribution, catalog, wanted, chosen.built_for, made)
     draft.take("runtime", found)
 
 
