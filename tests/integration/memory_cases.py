@@ -24,7 +24,8 @@ ARTICLE = ("qwen3.5-122b-a10b", "minimax-m2.7", "deepseek-v4-flash")
 
 @dataclass(frozen=True)
 class Case:
-    """One question. `experts` in host RAM: "all", "half", "none", or every third layer's ("some");
+    """One question. `experts` in host RAM: "all", "half", "none", those of every third layer
+    ("some") or of the first so many ("7");
     `layers` on GPUs if not all, `split` of the devices if not equal."""
 
     model: str
@@ -42,7 +43,8 @@ class Case:
         count = len(shape.layers) if shape.experts and self.gpus else 0
         if self.experts == "some":
             return frozenset(range(0, count, 3))
-        return first_layers({"all": count, "half": count // 2, "none": 0}[self.experts])
+        named = {"all": count, "half": count // 2, "none": 0}
+        return first_layers(named[self.experts] if self.experts in named else int(self.experts))
 
     def arguments(self, shape: ModelShape) -> list[str]:
         """The tool's arguments for it."""

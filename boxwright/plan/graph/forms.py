@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from boxwright.plan.graph import ops
+from boxwright.plan.graph import lightning, ops
 from boxwright.plan.graph.attention import attention
 from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.experts import mixture
@@ -75,4 +75,10 @@ def small_thinker(net: Net, block: Block, style: Style, x: Tensor, last: bool) -
     return ops.over(mixture(net, block, cur, style.routing, logits=logits), inside)
 
 
-FORMS = {"arctic": arctic, "grok": grok, "grovemoe": grove, "smallthinker": small_thinker}
+FORMS = {
+    "arctic": arctic,
+    "grok": grok,
+    "grovemoe": grove,
+    "minimax-01": lightning.layer,
+    "smallthinker": small_thinker,
+}

@@ -66,5 +66,6 @@ def _convolved(
     net.graph.expand(ops.copy(last, ops.view(store, (kept, channels, count, 1), nb)))
     kernel = net.needed(block, f"ssm_conv1d_{part}.weight")
     kernel = ops.reshape(kernel, geometry.convolution, channels)
-    made = ops.over(ops.made(shape(channels, each, count), joined, kernel))
+    made = ops.made(shape(channels, each, count), joined, kernel)
+    made = ops.over(ops.reshape(made, channels, each * count))  # in memory of its own: a view is read
     return ops.reshape(made, width, block.heads, each, count)

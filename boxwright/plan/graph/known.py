@@ -80,6 +80,7 @@ KNOWN = frozenset(
         "mimo2",
         "minicpm",
         "minicpm3",
+        "minimax-01",
         "minimax-m2",
         "minimax-m3",
         "mistral3",

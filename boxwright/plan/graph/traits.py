@@ -64,7 +64,7 @@ NEVER_NORMED = frozenset(
     {"deepseek", "gpt-oss", "jamba", "llada-moe", "llama4", "olmoe", "qwen2moe"}
 )
 # whole layers that are put together otherwise (forms.py)
-FORMED = frozenset({"arctic", "grok", "grovemoe", "smallthinker"})
+FORMED = frozenset({"arctic", "grok", "grovemoe", "minimax-01", "smallthinker"})
 # diffusion: nothing is kept from batch to batch
 UNCACHED = frozenset({"dream", "llada", "llada-moe", "rnd1"})
 # batches of tokens and embeddings mixed (llm_arch_supports_mixed_batch)
