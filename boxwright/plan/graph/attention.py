@@ -26,13 +26,16 @@ def attention(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
         q = ops.reshape(q, block.head_k, block.heads, tokens)
         k = ops.reshape(k, block.head_k, block.heads_kv, tokens) if k is not None else None
     if v is not None:
-        v = ops.reshape(v, block.head_v, block.heads_kv, tokens)
+        sizes = (block.head_v, block.heads_kv, tokens, 1)
+        v = v if v.ne == sizes else ops.reshape(v, *sizes)  # part of a wider row has gaps
         v = ops.over(v) if style.normed_values else v
     if block.ropes:
         factors = _rope_factors(net, block)
         q = ops.rope(q, net.positions(), *factors)
         k = ops.rope(k, net.positions(), *factors) if k is not None else None
-    if style.scales_query(block):
+    if style.scales_by_position(block):
+        q = net.tempered(q)
+    if style.query_scaled:
         q = ops.over(q)
     if block.has("attn_gate.weight"):
         return _gated_heads(net, block, x, net.attention(block, q, k, v, project=False))
@@ -83,7 +86,7 @@ def _projected(
     sizes = ((block.head_k, block.heads), (block.head_k, block.heads_kv),
              (block.head_v, block.heads_kv))  # fmt: skip
     if block.has("attn_qkv.weight"):
-        joined = net.linear(x, block, "attn_qkv")
+        joined = _biased(net, block, net.linear(x, block, "attn_qkv"))
         joined = ops.over(joined) if style.clamped else joined
         if style.flat_norms or style.gated_query:
             q, k, v = (ops.cont(ops.part(joined, a * b, tokens)) for a, b in sizes)
@@ -102,3 +105,11 @@ def _projected(
     if key is not None and not style.flat_norms:
         key = ops.reshape(key, block.head_k, block.heads_kv, tokens)
     return q, key, value
+
+
+def _biased(net: Net, block: Block, joined: Tensor) -> Tensor:
+    """With biases that are in three parts though the projection is in one."""
+    q, k, v = (net.weight(block, f"attn_{part}.bias") for part in "qkv")
+    if q is None or k is None or v is None or block.has("attn_qkv.bias"):
+        return joined
+    return ops.over(joined, ops.concat(ops.concat(q, k, 0), v, 0))

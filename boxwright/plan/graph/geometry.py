@@ -70,6 +70,7 @@ def latent(architecture: str, metadata: Metadata) -> Latent | None:
         head_v=metadata.at("attention.value_length_mla") or metadata.at("attention.value_length"),
         indexer=indexer if heads else None,
         turns=architecture not in traits.NO_ROPE,
+        tempered=traits.tempered(architecture, metadata),
     )
 
 

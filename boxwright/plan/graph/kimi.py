@@ -67,5 +67,7 @@ def _convolved(
     kernel = net.needed(block, f"ssm_conv1d_{part}.weight")
     kernel = ops.reshape(kernel, geometry.convolution, channels)
     made = ops.made(shape(channels, each, count), joined, kernel)
-    made = ops.over(ops.reshape(made, channels, each * count))  # in memory of its own: a view is read
+    made = ops.over(
+        ops.reshape(made, channels, each * count)
+    )  # in memory of its own: a view is read
     return ops.reshape(made, width, block.heads, each, count)

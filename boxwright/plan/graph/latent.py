@@ -17,7 +17,8 @@ from boxwright.plan.graph.tensors import Tensor
 
 @dataclass(frozen=True)
 class Latent:
-    """`rank` elements of each cached row are content, `rope` carry the position."""
+    """`rank` elements of each cached row are content, `rope` carry the position; `tempered` has
+    queries multiplied by a number for each token."""
 
     rank: int
     rope: int
@@ -25,6 +26,7 @@ class Latent:
     head_v: int
     indexer: Indexer | None = None
     turns: bool = True
+    tempered: bool = False
 
     def roped(self, net: Net, x: Tensor) -> Tensor:
         """x turned by its position, unless a model's recurrent layers tell it (Kimi Linear)."""
@@ -63,6 +65,7 @@ def _absorbed(
     weight_v = net.needed(block, "attn_v_b.weight")
     absorbed = ops.multiply(weight_k, ops.permute(q_plain, 0, 2, 1, 3))
     query = ops.concat(ops.permute(absorbed, 0, 2, 1, 3), q_rope, 0)
+    query = net.tempered(query) if geometry.tempered else query
     value = ops.reshape(content, geometry.rank, 1, tokens)
     key = ops.concat(value, rope, 0)
     for one in (query, value, key):
@@ -118,5 +121,6 @@ def _unpacked(
     k_plain = ops.heads_of(kv, plain, block.heads, tokens, gap)
     value = ops.cont(ops.heads_of(kv, geometry.head_v, block.heads, tokens, gap))
     query = geometry.roped(net, q)
+    query = net.tempered(query) if geometry.tempered else query
     spread = ops.made((geometry.rope, block.heads, tokens, 1), rope)
     return net.attention(block, query, ops.concat(k_plain, spread, 0), value)

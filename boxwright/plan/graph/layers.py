@@ -160,7 +160,9 @@ def feed_forward(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
     if block.has("ffn_up_shexp.weight"):
         shared = net.feed_forward(x, block, "_shexp")
         if block.has("ffn_gate_inp_shexp.weight"):
-            gate = ops.over(net.linear(x, block, "ffn_gate_inp_shexp"))
+            logit = net.linear(x, block, "ffn_gate_inp_shexp")
+            gate = ops.over(logit)
+            gate = ops.over(gate, logit) if style.gate_divided else gate
             shared = ops.over(shared, gate)
         made = ops.over(made, shared)
     return made

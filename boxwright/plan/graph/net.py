@@ -66,6 +66,10 @@ class Net:
         """Where each token stands."""
         return self.input("positions", shape(self.batch.tokens * self.position_parts), I32)
 
+    def tempered(self, query: Tensor) -> Tensor:
+        """Queries times a number for each token (`build_inp_attn_scale`)."""
+        return ops.over(query, self.input("query scales", shape(1, 1, self.batch.tokens)))
+
     def weight(self, block: Block | None, name: str) -> Tensor | None:
         """A weight in the memory of its layer's device (None: outside the layers)."""
         dims = (self.outside if block is None else block.dims).by_name

@@ -6,6 +6,7 @@ b11549.
 
 from __future__ import annotations
 
+from boxwright.plan.context import padded
 from boxwright.plan.graph import ops
 from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.net import Net
@@ -13,13 +14,13 @@ from boxwright.plan.graph.tensors import F16, F32, I64, Tensor, row_bytes, shape
 
 
 def uncached(net: Net, block: Block, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Every token of the batch sees every other, and nothing is kept."""
-    for one in (q, v, k):
+    """Every token of the batch sees every other, and nothing is kept; rows are padded (b11669)."""
+    for one in (q, k, v):
         net.graph.expand(one)
-    v, k = (ops.half(one) for one in (v, k))
-    for one in (v, k):
-        net.graph.expand(one)
-    mask = net.input("mask", shape(net.batch.tokens, net.batch.tokens), F16)
+    tokens = net.batch.tokens
+    rows = padded(tokens)
+    k, v = (ops.made((*one.ne[:2], rows, 1), one) for one in (k, v))
+    mask = net.input("mask", shape(rows, tokens), F16)
     return net.linear(net.attended(q, k, v, mask), block, "attn_output")
 
 

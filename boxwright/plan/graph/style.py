@@ -28,7 +28,8 @@ class Style:
     attention keeps its scores, without `cached` nothing else. `feeds_normed` gives the feed-forward
     part what attention read where that has no norm of its own (StableLM 2 12B), `output_scaled`
     scales what the output reads, beside the norm that is kept (t_embd). `sparse_layers` are the
-    first ones, whose feed-forward part keeps its largest activations (Gemma 3n).
+    first ones, whose feed-forward part keeps its largest activations (Gemma 3n); `gate_divided` has
+    the shared expert's gate as a SiLU that is divided by what it is of.
     """
 
     centred: bool = False
@@ -42,6 +43,7 @@ class Style:
     flat_norms: bool = False
     gated_query: bool = False
     gate_first: bool = False
+    gate_divided: bool = False
     expand_norm: bool = False
     normed_values: bool = False
     inputs: Inputs = field(default_factory=Inputs)
@@ -68,7 +70,8 @@ class Style:
     grouped_norms: bool = False
     value_experts_used: int = 0
     no_rope_step: int = 0
-    scaled_without_rope: bool = False
+    tempered: bool = False
+    tempered_without_rope: bool = False
     position_parts: int = 1
     banks_every: int | None = None
     pools: Pools | None = None
@@ -102,14 +105,13 @@ class Style:
             return (layer + 1) % self.no_rope_step != 0
         return self.rope
 
-    def scales_query(self, block: Block) -> bool:
-        """Whether queries are multiplied before attention."""
-        return self.query_scaled or (self.scaled_without_rope and not block.ropes)
+    def scales_by_position(self, block: Block) -> bool:
+        """Whether each token's query is multiplied by a number that its position gives."""
+        return self.tempered or (self.tempered_without_rope and not block.ropes)
 
 
 def style_of(architecture: str, metadata: Metadata) -> Style:
     """The style of a model of this architecture."""
-    llama4 = architecture == "llama4"
     granite = architecture.startswith("granite")
     return Style(
         centred=traits.centred(architecture, metadata),
@@ -125,6 +127,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         flat_norms=architecture in traits.FLAT_NORMS,
         gated_query=architecture in traits.GATED_QUERY,
         gate_first=architecture in traits.GATE_FIRST,
+        gate_divided=architecture == "qwen2moe",
         expand_norm=architecture in traits.EXPAND_NORM,
         normed_values=architecture in ("gemma3n", "gemma4"),
         inputs=Inputs(
@@ -155,7 +158,8 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         roped_first=traits.roped_first(architecture, metadata),
         rope_pattern=metadata.flags("attention.rope_pattern"),
         no_rope_step=4 if architecture in ("llama4", "smollm3", "afmoe") else 0,
-        scaled_without_rope=llama4,
+        tempered=traits.tempered(architecture, metadata),
+        tempered_without_rope=architecture == "llama4",
         position_parts=positions.parts(architecture, metadata),
         banks_every=metadata.at("attn_res.block_size") if architecture == "kimi-k3" else None,
         gram_size=metadata.at("ple.ngram_size"),

@@ -80,6 +80,12 @@ def scales_residuals(architecture: str, metadata: Metadata) -> bool:
     return architecture.startswith("granite") and metadata.number("residual_scale") != 0
 
 
+def tempered(architecture: str, metadata: Metadata) -> bool:
+    """Whether queries are multiplied by what their positions give (Ministral, Mistral Large)."""
+    named = architecture in ("deepseek2", "mistral3", "mistral4")
+    return named and metadata.number("attention.temperature_scale") != 0
+
+
 def centred(architecture: str, metadata: Metadata) -> bool:
     """Whether norms subtract the mean."""
     if architecture == "cohere2moe":
