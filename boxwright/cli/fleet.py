@@ -37,10 +37,31 @@ def ask_hosts(
     # pyinfra_cli patches the standard library for gevent when it is imported, which must not
     # happen to a process that only renders a plan: so all of it is imported here.
     import gevent
-    from pyinfra.api import Config, State
     from pyinfra.api.connect import connect_all, disconnect_all
     from pyinfra.api.exceptions import PyinfraError
-    from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
+
+    state = _state_of(inventory, directory, overrides)
+    answers: Answers[T] = Answers({}, {})
+    with suppress(PyinfraError):  # raised when not one host is left; each is named below
+        connect_all(state)
+    jobs = [
+        gevent.spawn(_ask, state, host, question, answers)
+        for host in state.inventory.get_active_hosts()
+    ]
+    gevent.joinall(jobs)
+    disconnect_all(state)
+    found, failed = answers.by_host, answers.failed
+    for host in state.inventory:
+        if host.name not in found:
+            failed.setdefault(host.name, _unreachable(host))
+    in_order = {host.name: found[host.name] for host in state.inventory if host.name in found}
+    return Answers(in_order, failed)
+
+
+def _state_of(inventory: str, directory: Path, overrides: dict[str, Any] | None) -> Any:
+    """pyinfra's state of this inventory, which it wants to find in its contexts too."""
+    from pyinfra.api import Config, State
+    from pyinfra.context import ctx_config, ctx_inventory, ctx_state
     from pyinfra_cli.inventory import make_inventory
 
     state = State()
@@ -53,32 +74,24 @@ def ask_hosts(
         raise Sentence(f"the inventory {inventory} names no host; add one.", MISUSED)
     ctx_inventory.set(hosts)
     state.init(hosts, config)
+    return state
 
-    answered: dict[str, T] = {}
-    failed: dict[str, str] = {}
 
-    def ask(host: Any) -> None:
-        try:
-            with ctx_state.use(state), ctx_host.use(host):
-                answer = question()
-        except Exception as error:  # one host's fault must not hide the others' answers
-            failed[host.name] = UNUSABLE if host in state.failed_hosts else _reason(error)
-        else:
-            # pyinfra gives a fact's default for an answer that it could not use
-            if host in state.failed_hosts:
-                failed[host.name] = UNUSABLE
-            else:
-                answered[host.name] = answer
+def _ask(state: Any, host: Any, question: Callable[[], T], answers: Answers[T]) -> None:
+    """One host's answer, or its fault, which must not hide the others' answers."""
+    from pyinfra.context import ctx_host, ctx_state
 
-    with suppress(PyinfraError):  # raised when not one host is left; each is named below
-        connect_all(state)
-    jobs = [gevent.spawn(ask, host) for host in state.inventory.get_active_hosts()]
-    gevent.joinall(jobs)
-    disconnect_all(state)
-    for host in hosts:
-        if host.name not in answered:
-            failed.setdefault(host.name, _unreachable(host))
-    return Answers({h.name: answered[h.name] for h in hosts if h.name in answered}, failed)
+    try:
+        with ctx_state.use(state), ctx_host.use(host):
+            answer = question()
+    except Exception as error:
+        answers.failed[host.name] = UNUSABLE if host in state.failed_hosts else _reason(error)
+        return
+    # pyinfra gives a fact's default for an answer that it could not use
+    if host in state.failed_hosts:
+        answers.failed[host.name] = UNUSABLE
+    else:
+        answers.by_host[host.name] = answer
 
 
 def _unreachable(host: Any) -> str:

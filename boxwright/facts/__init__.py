@@ -2,8 +2,8 @@
 
 from boxwright.facts.access import Access, AccessState
 from boxwright.facts.bench import BENCH_PATH, BenchPoint, BenchRecord, BenchRecords
-from boxwright.facts.decode import DecodeRecord, DecodeRecords, is_speed
-from boxwright.facts.fit import FitRecord, FitRecords, FitRow
+from boxwright.facts.decode import DECODE_PATH, DecodeRecord, DecodeRecords, is_speed
+from boxwright.facts.fit import FIT_PATH, FitRecord, FitRecords, FitRow
 from boxwright.facts.models import Models, ModelsState, ModelStamp, PresentFile, StampedFile
 from boxwright.facts.probe import Machine
 from boxwright.facts.releases import Releases, ReleasesState, ReleaseStamp
@@ -11,6 +11,8 @@ from boxwright.facts.service import PortOwner, Service, ServiceState
 
 __all__ = [
     "BENCH_PATH",
+    "DECODE_PATH",
+    "FIT_PATH",
     "Access",
     "AccessState",
     "BenchPoint",

@@ -12,6 +12,8 @@ from pyinfra.api import FactBase
 from boxwright.facts.documents import as_json
 from boxwright.facts.records import asking, read_records
 
+DECODE_PATH = "/var/lib/boxwright/decode.jsonl"
+
 
 @dataclass(frozen=True)
 class DecodeRecord:
@@ -47,7 +49,7 @@ class DecodeRecords(FactBase[tuple[DecodeRecord, ...]]):
 
     def command(self) -> str:
         """Read the file, if it is there."""
-        return asking("/var/lib/boxwright/decode.jsonl")
+        return asking(DECODE_PATH)
 
     def process(self, output: Sequence[str]) -> tuple[DecodeRecord, ...]:
         """Read the lines; a speed that cannot be one says nothing."""

@@ -11,6 +11,8 @@ from pyinfra.api import FactBase
 from boxwright.facts.documents import as_json
 from boxwright.facts.records import asking, read_records
 
+FIT_PATH = "/var/lib/boxwright/fit.jsonl"
+
 
 @dataclass(frozen=True)
 class FitRow:
@@ -51,7 +53,7 @@ class FitRecords(FactBase[tuple[FitRecord, ...]]):
 
     def command(self) -> str:
         """Read the file, if it is there."""
-        return asking("/var/lib/boxwright/fit.jsonl")
+        return asking(FIT_PATH)
 
     def process(self, output: Sequence[str]) -> tuple[FitRecord, ...]:
         """Read the lines."""

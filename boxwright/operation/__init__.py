@@ -30,6 +30,7 @@ from boxwright.operation.packages import (
 )
 from boxwright.operation.packs import Pack, dropped_if_damaged, keep_pack, kept_pack, pack_part
 from boxwright.operation.planning import (
+    NO_SERVER,
     SILENT,
     is_silent,
     machine_of_host,
@@ -46,11 +47,12 @@ from boxwright.operation.sizes import hashing_timeout_s, size_text
 from boxwright.operation.space import BUILDS, PACKED, Need, disk_of, no_room, release_needs
 from boxwright.operation.step import Commands, RefusalCommand, attempt, noop, operation, refuse
 from boxwright.operation.transfer import Download, fetch
-from boxwright.operation.write import write_whole
+from boxwright.operation.write import add_line, write_whole
 from boxwright.plan import args_digest, hardware_digest, modules_digest
 
 __all__ = [
     "BUILDS",
+    "NO_SERVER",
     "PACKED",
     "SILENT",
     "UNREACHABLE_CURE",
@@ -68,6 +70,7 @@ __all__ = [
     "RefusalCommand",
     "Upload",
     "absent",
+    "add_line",
     "answer_of",
     "args_digest",
     "ask_host",

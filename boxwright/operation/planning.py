@@ -33,6 +33,7 @@ SILENT = Refusal(
     "this host printed no machine report",
     "look at what a shell prints there: `ssh HOST 'echo hello'` has to print hello",
 )
+NO_SERVER = Refusal("the plan has no server", "report this with `boxwright plan --json`")
 
 
 def machine_of_host() -> Machine:

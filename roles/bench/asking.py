@@ -10,6 +10,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from boxwright.operation import (
+    NO_SERVER,
     answer_of,
     ask_host,
     option,
@@ -48,7 +49,7 @@ def server_of_host() -> Server | Refusal:
     if plan.refusal is not None:
         return plan.refusal
     if plan.server is None or plan.model is None or plan.runtime is None:
-        return Refusal("the plan has no server", "report this with `boxwright plan --json`")
+        return NO_SERVER
     key = read_key(option("server_api_key_file"))
     if isinstance(key, Refusal):
         return key

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 
-from pyinfra.api import StringCommand
 from pyinfra.context import host
 
 from boxwright.facts import BENCH_PATH, BenchPoint, BenchRecord
 from boxwright.operation import (
     Commands,
+    add_line,
     args_digest,
     hardware_digest,
     machine_of_host,
@@ -62,8 +63,7 @@ def measure_server() -> Commands:
         at_epoch_s=int(time.time()),
         points=points,
     )
-    text = prompts.line(record.to_json())
-    yield StringCommand("umask 022 && cat >>", BENCH_PATH, _stdin=text)
+    yield add_line(BENCH_PATH, json.dumps(record.to_json()) + "\n")
 
 
 def _points(server: Server) -> Asking[tuple[BenchPoint, ...] | Refusal]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -123,8 +122,3 @@ def point(length: int, answers: Sequence[Answered]) -> BenchPoint:
         tuple(answer.prefill_tok_s for answer in answers),
         tuple(answer.decode_tok_s for answer in answers),
     )
-
-
-def line(record: object) -> str:
-    """One line of the record file; its own newline first, for a killed run may have cut one off."""
-    return "\n" + json.dumps(record) + "\n"

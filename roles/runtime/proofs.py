@@ -8,6 +8,7 @@ from pyinfra.facts.server import Command
 
 from boxwright.facts import Releases
 from boxwright.operation import (
+    NO_SERVER,
     Commands,
     noop,
     operation,
@@ -16,7 +17,7 @@ from boxwright.operation import (
     stamped_as_planned,
     wanted_for_host,
 )
-from boxwright.plan.results import Refusal
+from boxwright.plan.results import Refusal, RuntimePlan
 from roles.runtime.binary import build_of, devices_of, flags_in
 from roles.runtime.install import SERVICE_USER
 
@@ -26,39 +27,38 @@ def prove_release() -> Commands:
     """The planned release is current, its binary is of that build, and takes every flag."""
     plan = plan_for_host()
     if plan.refusal is not None or plan.runtime is None or plan.server is None:
-        yield from refuse(plan.refusal or Refusal("no server is planned", "report this"))
+        yield from refuse(plan.refusal or NO_SERVER)
         return
     directory, runtime = wanted_for_host().runtime_directory, plan.runtime
-    releases = host.get_fact(Releases, directory=directory)
-    if not stamped_as_planned(releases, runtime) or releases.current != runtime.release:
-        yield from refuse(
-            Refusal(
-                f"the current release is {releases.current or 'none'}, needed {runtime.release}",
-                "run deploy/all.py",
-            )
-        )
-        return
-    said = _output_of(f"{directory}/current/llama-server", "--version", {})
-    if build_of(said) != runtime.build:
-        build = build_of(said) or "none"
-        yield from refuse(
-            Refusal(
-                f"{directory}/current/llama-server says build {build}, needed {runtime.build}",
-                f"remove {directory}/{runtime.release} and run deploy/all.py",
-            )
-        )
-        return
-    known = next(s.flags for s in releases.installed if s.release == runtime.release)
-    unknown = [flag for flag in flags_in(plan.server.args) if flag not in known]
-    if unknown:
-        yield from refuse(
-            Refusal(
-                f"build {runtime.build} does not list {', '.join(unknown)} in its --help",
-                "take them out of server_extra_args, or choose another runtime_build",
-            )
-        )
+    wrong = _wrong_release(directory, runtime, plan.server.args)
+    if wrong is not None:
+        yield from refuse(wrong)
         return
     noop(f"{runtime.release} is current and takes every flag")
+
+
+def _wrong_release(directory: str, runtime: RuntimePlan, args: tuple[str, ...]) -> Refusal | None:
+    releases = host.get_fact(Releases, directory=directory)
+    if not stamped_as_planned(releases, runtime) or releases.current != runtime.release:
+        return Refusal(
+            f"the current release is {releases.current or 'none'}, needed {runtime.release}",
+            "run deploy/all.py",
+        )
+    said = _output_of(f"{directory}/current/llama-server", "--version", {})
+    if build_of(said) != runtime.build:
+        return Refusal(
+            f"{directory}/current/llama-server says build {build_of(said) or 'none'},"
+            f" needed {runtime.build}",
+            f"remove {directory}/{runtime.release} and run deploy/all.py",
+        )
+    known = next(s.flags for s in releases.installed if s.release == runtime.release)
+    unknown = [flag for flag in flags_in(args) if flag not in known]
+    if unknown:
+        return Refusal(
+            f"build {runtime.build} does not list {', '.join(unknown)} in its --help",
+            "take them out of server_extra_args, or choose another runtime_build",
+        )
+    return None
 
 
 @operation
@@ -66,7 +66,7 @@ def prove_devices() -> Commands:
     """The service user's llama-server sees as many devices as the plan uses GPUs."""
     plan = plan_for_host()
     if plan.refusal is not None or plan.memory is None or plan.server is None:
-        yield from refuse(plan.refusal or Refusal("no server is planned", "report this"))
+        yield from refuse(plan.refusal or NO_SERVER)
         return
     needed = len(plan.memory.devices)
     if not needed:

@@ -44,8 +44,25 @@ def have_tree(
     url = source_tree(source)
     if isinstance(url, Refusal):
         return url
-    packed = f"{directory}/source.tar.gz"
     yield StringCommand("umask 022 && mkdir -p", QuoteString(directory))
+    packed = f"{directory}/source.tar.gz"
+    commit = yield from _fetched(source, url, packed)
+    if isinstance(commit, Refusal):
+        return commit
+    tree = QuoteString(f"{directory}/source")
+    yield StringCommand(
+        "rm -rf --", tree, "&& umask 022 && mkdir", tree,
+        "&& tar --extract --gzip --no-same-owner --strip-components=1 --file",
+        QuoteString(packed), "--directory", tree, "&& rm -f --", QuoteString(packed),
+        f"&& echo {commit} >", QuoteString(f"{directory}/commit"),
+    )  # fmt: skip
+    return commit
+
+
+def _fetched(
+    source: SourceBuild, url: str, packed: str
+) -> Generator[PyinfraCommand, None, str | Refusal]:
+    """Fetch the packed tree; the commit that its first directory names."""
     # the server tells neither size nor sum of what it packs on the fly; gzip's own sum has to do
     ask = Ask(
         "curl --config - --fail --location --max-redirs 5 --silent --show-error --retry 3"
@@ -64,11 +81,4 @@ def have_tree(
             "check that the host reaches it, or name a mirror with runtime_release_api_url or a"
             " proxy with proxy_url",
         )
-    tree = QuoteString(f"{directory}/source")
-    yield StringCommand(
-        "rm -rf --", tree, "&& umask 022 && mkdir", tree,
-        "&& tar --extract --gzip --no-same-owner --strip-components=1 --file",
-        QuoteString(packed), "--directory", tree, "&& rm -f --", QuoteString(packed),
-        f"&& echo {top['commit']} >", QuoteString(f"{directory}/commit"),
-    )  # fmt: skip
     return top["commit"]

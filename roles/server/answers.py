@@ -7,9 +7,10 @@ import time
 from pyinfra.api import StringCommand
 from pyinfra.context import host
 
-from boxwright.facts import DecodeRecord, DecodeRecords
+from boxwright.facts import DECODE_PATH, DecodeRecord, DecodeRecords
 from boxwright.operation import (
     Commands,
+    add_line,
     args_digest,
     decode_tok_s,
     hardware_digest,
@@ -22,7 +23,7 @@ from boxwright.operation import (
     timings_of,
 )
 from boxwright.plan.results import Refusal
-from roles.server.decode import RECORDS_PATH, question, record_of, recorded
+from roles.server.decode import question, record_of, recorded
 from roles.server.health import deadline_s, telling_line
 from roles.server.unit import UNIT
 from roles.server.wanted import (
@@ -72,25 +73,23 @@ def record_decode() -> Commands:
     yield ask
     timings = timings_of("\n".join(ask.lines))
     if isinstance(timings, str):
-        said = ask.said[-1] if ask.said else timings
-        yield from refuse(
-            Refusal(
-                f"the server did not complete a prompt of one line within {timeout_s} s; it"
-                f" answered: {said}",
-                f"see `journalctl -u {UNIT}` on the host; a slow one needs a larger"
-                " server_answer_timeout_s",
-            )
-        )
+        yield from refuse(_silent(timeout_s, ask.said[-1] if ask.said else timings))
         return
     digests = (args_digest(wish.server), hardware_digest(machine_of_host()))
     line = record_of(identity, digests, timings, int(time.time()))
-    # its own newline first: a line that a killed run cut off must not swallow this one
-    yield StringCommand(
-        "umask 022 && mkdir -p /var/lib/boxwright && { echo; cat; } >>", RECORDS_PATH, _stdin=line
-    )
+    yield add_line(DECODE_PATH, line)
     host.log(
         f"{wish.server.alias}: decode {decode_tok_s(timings):.1f} tok/s,"
         f" prefill {float(timings.get('prompt_per_second') or 0):.1f} tok/s"
+    )
+
+
+def _silent(timeout_s: int, said: str) -> Refusal:
+    return Refusal(
+        f"the server did not complete a prompt of one line within {timeout_s} s; it answered:"
+        f" {said}",
+        f"see `journalctl -u {UNIT}` on the host; a slow one needs a larger"
+        " server_answer_timeout_s",
     )
 
 

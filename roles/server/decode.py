@@ -9,7 +9,6 @@ from typing import Any
 
 from boxwright.operation import decode_tok_s
 
-RECORDS_PATH = "/var/lib/boxwright/decode.jsonl"
 PROMPT = "Say in a few words what a workstation is good for."
 
 

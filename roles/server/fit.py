@@ -16,7 +16,6 @@ from typing import Any
 
 from boxwright.plan.results import DeviceMemory, HostMemory, MemoryPlan, Refusal
 
-RECORDS_PATH = "/var/lib/boxwright/fit.jsonl"
 HOST = "Host"
 TOLERANCE, TOLERANCE_MIB = 0.02, 64
 ROW = re.compile(r"^(?P<name>\S+) (?P<model>\d+) (?P<context>\d+) (?P<compute>\d+)\s*$")

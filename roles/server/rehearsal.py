@@ -12,11 +12,12 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 from pyinfra.facts.files import File
 
-from boxwright.facts import FitRecords, Models
+from boxwright.facts import FIT_PATH, FitRecords, Models
 from boxwright.operation import (
     UNREACHABLE_CURE,
     Ask,
     Commands,
+    add_line,
     curl_options,
     endpoints_for_host,
     hub_file_url,
@@ -70,22 +71,9 @@ def _measure(
     path = yield from _model_path(wish)
     if isinstance(path, Refusal):
         return path
-    words = [QuoteString(f"{name}={value}") for name, value in wish.server.environment.items()]
-    args = [QuoteString(word) for word in fit.asked(wish.server.args)]
-    ask = Ask(
-        f"cd / && runuser -u {USER} -- env", *words, QuoteString(binary), "--model",
-        QuoteString(path), *args, _timeout=ANSWER_TIMEOUT_S,
-    )  # fmt: skip
-    yield ask
-    rows = fit.measured(ask.lines)
-    if not ask.succeeded or not rows:
-        said = [line.strip() for line in (*ask.said, *ask.lines) if line.strip()]
-        return Refusal(
-            f"llama-fit-params of {wish.settings.release} cannot load {wish.model.name}"
-            f" {wish.model.quant} (it said last: {said[-1] if said else 'nothing'})",
-            "choose a runtime_build that knows this model, or another model; nothing of it was"
-            " fetched",
-        )
+    rows = yield from _rows(wish, binary, path)
+    if isinstance(rows, Refusal):
+        return rows
     memory = wish.plan.memory
     assert memory is not None, "planned_wish asks for it"
     failed = fit.judged(memory, rows)
@@ -96,13 +84,31 @@ def _measure(
     line = fit.record_of(
         digest, wish.settings.release, wish.model.name, memory, rows, int(time.time())
     )
-    # its own newline first: a line that a killed run cut off must not swallow this one
-    yield StringCommand(
-        "umask 022 && mkdir -p /var/lib/boxwright && { echo; cat; } >>", fit.RECORDS_PATH,
-        _stdin=line,
-    )  # fmt: skip
+    yield add_line(FIT_PATH, line)
     host.log(f"{wish.model.name} fits: " + ", ".join(f"{r.name} {r.sum_mib} MiB" for r in rows))
     return None
+
+
+def _rows(
+    wish: Wish, binary: str, path: str
+) -> Generator[PyinfraCommand, None, tuple[fit.Measured, ...] | Refusal]:
+    """What llama-fit-params prints of the model at `path` with the arguments of the service."""
+    words = [QuoteString(f"{name}={value}") for name, value in wish.server.environment.items()]
+    args = [QuoteString(word) for word in fit.asked(wish.server.args)]
+    ask = Ask(
+        f"cd / && runuser -u {USER} -- env", *words, QuoteString(binary), "--model",
+        QuoteString(path), *args, _timeout=ANSWER_TIMEOUT_S,
+    )  # fmt: skip
+    yield ask
+    rows = fit.measured(ask.lines)
+    if ask.succeeded and rows:
+        return rows
+    said = [line.strip() for line in (*ask.said, *ask.lines) if line.strip()]
+    return Refusal(
+        f"llama-fit-params of {wish.settings.release} cannot load {wish.model.name}"
+        f" {wish.model.quant} (it said last: {said[-1] if said else 'nothing'})",
+        "choose a runtime_build that knows this model, or another model; nothing of it was fetched",
+    )
 
 
 def _model_path(wish: Wish) -> Generator[PyinfraCommand, None, str | Refusal]:

@@ -13,6 +13,7 @@ from pyinfra.facts.server import Command
 
 from boxwright.facts import Service, ServiceState
 from boxwright.operation import (
+    NO_SERVER,
     ApiKey,
     ask_host,
     model_for_host,
@@ -83,7 +84,7 @@ def wish_for_host() -> Wish | Refusal:
     if plan.refusal is not None:
         return plan.refusal
     if plan.server is None or plan.model is None or plan.runtime is None or plan.memory is None:
-        return Refusal("the plan has no server", "report this with `boxwright plan --json`")
+        return NO_SERVER
     resolved = model_for_host()
     if isinstance(resolved, Refusal):
         return resolved
