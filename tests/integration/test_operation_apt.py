@@ -11,7 +11,8 @@ import pytest
 from boxwright.operation import Package, install_packages, installed_packages
 from boxwright.operation.apt import APT, Missing, Packages, proxy_settings
 from boxwright.plan.results import Refusal
-from tests.unit.role_host import Data, RoleHost, answered, programs
+from tests.unit.role_host import Data, RoleHost
+from tests.unit.shell import answered, programs
 
 SENTENCE = Refusal("apt-get failed", "mend it")
 BUSY = """
@@ -25,13 +26,7 @@ fi
 
 def ran(host: RoleHost, command: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """The command that `patiently` makes, run by this machine's sh."""
-
-    class Once:
-        @staticmethod
-        def _inner() -> object:
-            return APT.patiently(command, SENTENCE)
-
-    made = host.run(Once)
+    made = host.run_part(lambda: APT.patiently(command, SENTENCE))
     return subprocess.run(
         ["sh", "-c", made[0]], env={"PATH": f"{directory}:/usr/bin:/bin"},
         capture_output=True, text=True, timeout=60, check=False,
@@ -66,13 +61,7 @@ def test_another_fault_is_shown_at_once_with_the_sentence(tmp_path: Path) -> Non
 def test_a_fault_ends_the_host_with_the_line_that_tells_why() -> None:
     host = RoleHost(fails_next=lambda text: "apt-get install" in text)
     host.answers["apt-get install"] = ("Reading lists...", "E: Unable to locate package x")
-
-    class Once:
-        @staticmethod
-        def _inner() -> object:
-            return APT.patiently("apt-get install x", SENTENCE)
-
-    host.run(Once)
+    host.run_part(lambda: APT.patiently("apt-get install x", SENTENCE))
     assert host.refusal == "apt-get failed (Unable to locate package x). Cure: mend it."
 
 
@@ -82,14 +71,8 @@ def test_what_a_url_says_of_who_asks_is_shown_nowhere() -> None:
         "E: Failed to fetch https://me:s3cret@mirror.lan/x  401  Unauthorized",
         "E: Could not connect to http://me:s3cret@proxy.lan:3128",
     )
-
-    class Once:
-        @staticmethod
-        def _inner() -> object:
-            why = Refusal("https://me:s3cret@mirror.lan does not answer", "look at a@b.lan")
-            return APT.patiently("apt-get update", why)
-
-    host.run(Once)
+    why = Refusal("https://me:s3cret@mirror.lan does not answer", "look at a@b.lan")
+    host.run_part(lambda: APT.patiently("apt-get update", why))
     assert host.refusal is not None and "https://…@mirror.lan does not answer" in host.refusal
     assert "a@b.lan" in host.refusal
     shown = [*host.logged, host.refusal]
@@ -140,26 +123,14 @@ def test_packages_are_those_that_dpkg_lists_here() -> None:
 def test_nothing_is_fetched_when_nothing_is_missing() -> None:
     host = RoleHost()
     host.install("curl", version="8")
-
-    class Install:
-        @staticmethod
-        def _inner() -> object:
-            assert set(installed_packages(["curl"])) == {"curl"}
-            yield from install_packages(["curl"])
-
-    assert host.run(Install) == []
+    assert set(host.ask(lambda: installed_packages(["curl"]))) == {"curl"}
+    assert host.run_part(lambda: install_packages(["curl"])) == []
 
 
 def test_only_what_is_missing_is_installed_after_the_lists_are_fetched() -> None:
     host = RoleHost()
     host.install("curl", version="8")
-
-    class Install:
-        @staticmethod
-        def _inner() -> object:
-            yield from install_packages(["curl", "kmod"])
-
-    lists, install = host.run(Install)
+    lists, install = host.run_part(lambda: install_packages(["curl", "kmod"]))
     assert "apt-get update --error-on=any" in lists
     assert "--no-install-recommends" in install and " kmod" in install and " curl" not in install
 
@@ -185,30 +156,14 @@ def test_only_what_is_missing_is_installed_after_the_lists_are_fetched() -> None
 def test_the_proxy_becomes_settings_of_apt(
     url: str | None, exceptions: str, lines: list[str]
 ) -> None:
-    said: list[object] = []
-
-    class Settings:
-        @staticmethod
-        def _inner() -> object:
-            said.append(proxy_settings())
-            return iter(())
-
-    RoleHost(data=Data({"proxy_url": url, "proxy_exceptions": exceptions})).run(Settings)
-    text = said[0]
+    host = RoleHost(data=Data({"proxy_url": url, "proxy_exceptions": exceptions}))
+    text = host.ask(proxy_settings)
     assert isinstance(text, str)
     assert [line for line in text.splitlines() if not line.startswith("//")] == lines
 
 
 @pytest.mark.parametrize("url", ['http://a"; Evil "1', "box.lan:3128", "http://a b", "ftp://x"])
 def test_a_proxy_that_is_no_url_is_refused_without_showing_it(url: str) -> None:
-    said: list[object] = []
-
-    class Settings:
-        @staticmethod
-        def _inner() -> object:
-            said.append(proxy_settings())
-            return iter(())
-
-    RoleHost(data=Data({"proxy_url": url})).run(Settings)
-    assert isinstance(said[0], Refusal)
-    assert url not in said[0].sentence()
+    said = RoleHost(data=Data({"proxy_url": url})).ask(proxy_settings)
+    assert isinstance(said, Refusal)
+    assert url not in said.sentence()

@@ -23,7 +23,8 @@ from boxwright.operation.dnf import (
 )
 from boxwright.plan.results import Refusal
 from tests.unit.plans import DEBIAN_12, FEDORA, ROCKY_9, ROCKY_10, UBUNTU, machine
-from tests.unit.role_host import Data, RoleHost, answered, programs
+from tests.unit.role_host import Data, RoleHost
+from tests.unit.shell import answered, programs
 
 LIST = """
 # Added lock on Tue Nov 24 05:41:36 2026
@@ -65,16 +66,7 @@ def rocky() -> Machine:
     [(ROCKY_9, "dnf"), (ROCKY_10, "dnf"), (FEDORA, "dnf"), (UBUNTU, "apt"), (DEBIAN_12, "apt")],
 )
 def test_the_distribution_says_which_manager_it_is(os: dict[str, str], name: str) -> None:
-    found: list[str] = []
-
-    class Ask:
-        @staticmethod
-        def _inner() -> object:
-            found.append(manager_of_host().name)
-            return iter(())
-
-    RoleHost(machine("ryzen", os=os)).run(Ask)
-    assert found == [name]
+    assert RoleHost(machine("ryzen", os=os)).ask(manager_of_host).name == name
 
 
 def test_locks_are_read_from_the_lists_of_both_generations() -> None:
@@ -124,16 +116,7 @@ def test_headers_of_one_kernel_are_found_among_those_of_others() -> None:
     host.facts[Rpms] = lambda patterns: Rpms().process(
         [f"kernel-devel\t5.14.0-1.el9\t{older}", f"kernel-devel\t5.14.0-570.17.1.el9_6\t{HEADERS}"]
     )
-    found: list[set[str]] = []
-
-    class Ask:
-        @staticmethod
-        def _inner() -> object:
-            found.append(set(installed_packages([HEADERS])))
-            return iter(())
-
-    host.run(Ask)
-    assert found == [{HEADERS, "kernel-devel"}]
+    assert set(host.ask(lambda: installed_packages([HEADERS]))) == {HEADERS, "kernel-devel"}
 
 
 def test_candidates_are_known_by_name_and_by_full_name() -> None:
@@ -157,13 +140,8 @@ def test_what_no_package_provides_is_missing(tmp_path: Path) -> None:
 def test_only_what_is_missing_is_installed_after_the_lists_are_fetched() -> None:
     host = RoleHost(rocky())
     host.install("procps-ng", version="3")
-
-    class Install:
-        @staticmethod
-        def _inner() -> object:
-            yield from install_packages(["procps-ng", "/usr/bin/curl", "kmod"])
-
-    lists, install = host.run(Install)
+    wanted = ["procps-ng", "/usr/bin/curl", "kmod"]
+    lists, install = host.run_part(lambda: install_packages(wanted))
     assert "dnf -y --setopt=exit_on_lock=True makecache --refresh" in lists
     assert "--setopt=install_weak_deps=False install /usr/bin/curl kmod ; } 2>&1" in install
     assert "procps" not in install
@@ -186,13 +164,8 @@ echo called >>"$0.calls"
 if [ "$(wc -l <"$0.calls")" -lt 3 ]; then echo "{busy}" >&2; exit 1; fi
 """
     host = RoleHost(rocky())
-
-    class Once:
-        @staticmethod
-        def _inner() -> object:
-            return DNF_MANAGER.patiently("dnf install x", Refusal("dnf failed", "mend it"))
-
-    (command,) = host.run(Once)
+    mend = Refusal("dnf failed", "mend it")
+    (command,) = host.run_part(lambda: DNF_MANAGER.patiently("dnf install x", mend))
     with programs(tmp_path, dnf=dnf, sleep="exit 0"):
         done = subprocess.run(
             ["sh", "-c", command], env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
@@ -203,20 +176,12 @@ if [ "$(wc -l <"$0.calls")" -lt 3 ]; then echo "{busy}" >&2; exit 1; fi
 
 
 def test_the_proxy_is_a_file_that_a_shell_reads_as_it_was_meant(tmp_path: Path) -> None:
-    said: list[object] = []
-
-    class Settings:
-        @staticmethod
-        def _inner() -> object:
-            said.append(proxy_environment())
-            return iter(())
-
     url = "http://user:p$w'x;id@proxy.lan:3128"
     data = Data({"proxy_url": url, "proxy_exceptions": "localhost, .lan"})
-    RoleHost(rocky(), data).run(Settings)
-    assert isinstance(said[0], str)
+    said = RoleHost(rocky(), data).ask(proxy_environment)
+    assert isinstance(said, str)
     file = tmp_path / "env"
-    file.write_text(said[0])
+    file.write_text(said)
     done = subprocess.run(
         ["sh", "-c", f"set -a; . {file}; printenv http_proxy https_proxy no_proxy"],
         capture_output=True, text=True, check=True,
@@ -226,13 +191,5 @@ def test_the_proxy_is_a_file_that_a_shell_reads_as_it_was_meant(tmp_path: Path) 
 
 @pytest.mark.parametrize("url", [None, "proxy.lan:3128"])
 def test_no_proxy_is_no_file_and_a_wrong_one_is_refused(url: str | None) -> None:
-    said: list[object] = []
-
-    class Settings:
-        @staticmethod
-        def _inner() -> object:
-            said.append(proxy_environment())
-            return iter(())
-
-    RoleHost(rocky(), Data({"proxy_url": url})).run(Settings)
-    assert said == [""] if url is None else isinstance(said[0], Refusal)
+    said = RoleHost(rocky(), Data({"proxy_url": url})).ask(proxy_environment)
+    assert said == "" if url is None else isinstance(said, Refusal)

@@ -11,7 +11,8 @@ from boxwright.operation import apt
 from roles.base import operations, packages
 from roles.base.unfinished import UnfinishedPackages
 from tests.unit.plans import machine
-from tests.unit.role_host import Data, RoleHost, answered, box, programs
+from tests.unit.role_host import Data, RoleHost, box
+from tests.unit.shell import answered, programs
 
 # dpkg-query's ${db:Status-Abbrev} and name, as a killed apt-get install leaves them
 LEFT = """printf 'ii \\tcurl\\nhi \\tlibcuda1\\niU \\tdkms\\niF \\tnvidia-kernel-open-dkms\\n'

@@ -11,7 +11,8 @@ from boxwright.operation import dnf
 from roles.base import packages
 from roles.base.unfinished import UNLOCKED, CutShort, DoubledRpms
 from tests.unit.plans import FEDORA, ROCKY_9, machine
-from tests.unit.role_host import Data, RoleHost, answered, programs
+from tests.unit.role_host import Data, RoleHost
+from tests.unit.shell import answered, programs
 
 # rpm -qa's rows as an upgrade that was cut short leaves them (tried with rpm 4.20)
 ROWS = (

@@ -13,7 +13,8 @@ from roles.runtime import build, leftovers, operations
 from roles.runtime.leftovers import BuildLeftovers
 from tests.integration.building import BUILD, together
 from tests.unit.plans import DEBIAN_12, PASCAL, plan_on
-from tests.unit.role_host import RoleHost, answered, programs
+from tests.unit.role_host import RoleHost
+from tests.unit.shell import answered, programs
 
 
 def test_the_script_of_the_unit_is_shell_and_holds_every_option(

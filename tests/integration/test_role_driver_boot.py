@@ -15,7 +15,8 @@ from roles.driver.boot import BootKernels, next_of
 from roles.driver.state import BuildReport, ModuleListed, Nouveau, NouveauState
 from tests.unit.driver_hosts import NVIDIA_620, driven, on, ryzen
 from tests.unit.plans import FEDORA, PASCAL, ROCKY_9, UBUNTU
-from tests.unit.role_host import RoleHost, box, programs
+from tests.unit.role_host import RoleHost, box
+from tests.unit.shell import programs
 
 RUNNING, NEXT = "6.12.48+deb13-amd64", "6.12.63+deb13-amd64"
 HEADERS = f"linux-headers-{NEXT}"

@@ -12,7 +12,8 @@ import pytest
 from boxwright.operation.nvidia_key import KeyFingerprints, trusted
 from roles.driver import key
 from tests.unit.plans import machine
-from tests.unit.role_host import RoleHost, answered, box
+from tests.unit.role_host import RoleHost, box
+from tests.unit.shell import answered
 
 KEY = key.KEYS["apt"]
 FINGERPRINT = "0123456789ABCDEF0123456789ABCDEF8793F200"

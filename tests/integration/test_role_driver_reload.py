@@ -10,7 +10,7 @@ import pytest
 
 from roles.driver import load
 from roles.driver.reload import REFUSED
-from tests.unit.role_host import programs
+from tests.unit.shell import programs
 
 PROGRAMS = {
     "systemctl": """echo "systemctl $*" >>"$LOG"

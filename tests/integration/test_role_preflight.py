@@ -22,7 +22,8 @@ from roles.preflight.reach import CurlReach, EffectiveUser, Reach, ReachAnswer
 from tests.integration.serving import running
 from tests.unit.driver_hosts import on
 from tests.unit.plans import FEDORA, HELP, PASCAL, ROCKY_10, machine, tiny
-from tests.unit.role_host import RoleHost, answered, box
+from tests.unit.role_host import RoleHost, box
+from tests.unit.shell import answered
 
 CUDA = "llama-b11669-bin-ubuntu-cuda-{}-x64.tar.gz"
 CUDA_ASSETS = (CUDA, f"cudart-{CUDA}")

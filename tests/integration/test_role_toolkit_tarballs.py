@@ -18,7 +18,7 @@ from roles.runtime.build import collected
 from roles.runtime.planned import Planned
 from tests.integration.toolkits import brought, build_of, on
 from tests.unit.plans import DEBIAN_12, DEBIAN_13, PASCAL, plan_on
-from tests.unit.role_host import programs
+from tests.unit.shell import programs
 
 TARBALLS = build_of(DEBIAN_13, runtime_compile="always", runtime_cuda="12.8")
 

@@ -9,7 +9,8 @@ import pytest
 from roles.tuning import operations, proofs
 from roles.tuning.state import Governors, GovernorState, KernelSettings, UnitState
 from tests.unit.plans import machine
-from tests.unit.role_host import RoleHost, answered, box
+from tests.unit.role_host import RoleHost, box
+from tests.unit.shell import answered
 
 SWAPPINESS, BALANCING = "vm.swappiness", "kernel.numa_balancing"
 SETTLED = ("LoadState=loaded", "ActiveState=active", "UnitFileState=enabled", "NeedDaemonReload=no")

@@ -6,29 +6,20 @@ command, so that a fact asked for after a command sees what that command did.
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.command import FileUploadCommand
 from pyinfra.context import ctx_host, ctx_state
-from pyinfra.facts import files as file_facts
-from pyinfra.facts.apt import AptSources
 
-from boxwright import facts
-from boxwright.facts.models import StampedFile
 from boxwright.machine import Machine
-from boxwright.operation import Ask, Collect, Package, Upload, apt, dnf
+from boxwright.operation import Ask, Collect, Package, Upload
 from boxwright.operation.recent import forget
-from roles.driver.boot import BootKernels
-from tests.unit.plans import machine, tiny
+from tests.unit.host_facts import usual_answer
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = {
@@ -59,6 +50,7 @@ class Data:
         return dict(self.values)
 
 
+T = TypeVar("T")
 Answer = tuple[str, ...] | Callable[["RoleHost"], tuple[str, ...]]
 
 
@@ -104,37 +96,7 @@ class RoleHost:
         if kind in self.facts:
             answer = self.facts[kind]
             return answer(**given) if callable(answer) else answer
-        return self._own_answer(kind, path, given)
-
-    def _own_answer(self, kind: type, path: str, given: dict[str, Any]) -> Any:
-        text = self.files.get(path)
-        if kind is facts.Machine:
-            return self.machine or machine("plain")
-        if kind is facts.Models:
-            return _tiny_on_disk(given["directory"])
-        if kind is facts.Releases:
-            return facts.ReleasesState()
-        if kind in (apt.Packages, dnf.Rpms):
-            return tuple(one for one in self.packages.values() if _matches(one, given["patterns"]))
-        if kind in (apt.Missing, dnf.Unprovided):
-            return tuple(name for name in given["names"] if name not in self.packages)
-        if kind is BootKernels:
-            return ()  # no other kernel than the running one
-        if kind is AptSources:
-            kept = [(name, text) for name, text in self.files.items() if "/sources.list.d/" in name]
-            lines = ([f"##PYINFRA_FILE {name}", *text.splitlines()] for name, text in kept)
-            return AptSources().process([line for file in lines for line in file])
-        if kind is file_facts.File:
-            mode = self.modes.get(path, 644)
-            return (text is not None and {"mode": mode, "user": "root", "group": "root"}) or None
-        if kind is file_facts.Directory:
-            there = path in self.directories
-            return {"mode": 755, "user": "root", "group": "root"} if there else None
-        if kind is file_facts.Sha1File:
-            return text and hashlib.sha1(text.encode()).hexdigest()
-        if kind is file_facts.Sha256File:
-            return text and hashlib.sha256(text.encode()).hexdigest()
-        raise AssertionError(f"the test gives no answer to {kind.__name__}")
+        return usual_answer(self, kind, path, given)
 
     def noop(self, why: str) -> None:
         self.noops.append(why)
@@ -163,6 +125,21 @@ class RoleHost:
                 if not self._execute(command):
                     break
         return self.sent[before:]
+
+    def run_part(self, part: Callable[[], Iterable[Any]]) -> list[str]:
+        """Drive a part of bodies, which has no operation of its own; the commands it sent."""
+        return self.run(SimpleNamespace(_inner=part))
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """What a body on this host is told that asks."""
+        told: list[T] = []
+
+        def body() -> Iterable[Any]:
+            told.append(question())
+            return ()
+
+        self.run_part(body)
+        return told[0]
 
     def _execute(self, command: Any) -> bool:
         if isinstance(command, FunctionCommand):
@@ -218,45 +195,3 @@ class RoleHost:
 def box(machine: Machine, **data: Any) -> RoleHost:
     """A host with this hardware that wants to serve a small model which is on its disk."""
     return RoleHost(machine, Data({"model": "tiny", "models_catalog": MODEL, **data}))
-
-
-def _tiny_on_disk(directory: str) -> facts.ModelsState:
-    size = tiny().file_bytes
-    stamp = facts.ModelStamp(
-        name="tiny", quant="Q8_0", repository="test/tiny", commit="a" * 40,
-        files=(StampedFile("tiny.gguf", size, "b" * 64, 1),), shape=tiny().to_json(),
-    )  # fmt: skip
-    file = facts.PresentFile(f"{directory}/tiny/Q8_0/tiny.gguf", size, 1)
-    return facts.ModelsState((stamp,), (file,), directory)
-
-
-def _matches(package: Package, patterns: list[str]) -> bool:
-    names = (package.name, package.full_name)
-    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
-
-
-def answered(kind: Any, directory: Path | None = None, stdin: str = "", **arguments: Any) -> Any:
-    """A fact's real command run by this machine's sh, its output read by the fact.
-
-    Programs in `directory` are found before the machine's own.
-    """
-    command = kind().command(**arguments)
-    text = command if isinstance(command, str) else command.get_raw_value()
-    path = f"{directory}:/usr/sbin:/usr/bin:/sbin:/bin" if directory else "/usr/sbin:/usr/bin:/bin"
-    done = subprocess.run(
-        ["sh", "-c", text], env={"PATH": path}, input=stdin,
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"the fact would fail its host: {done.stderr}"
-    lines = done.stdout.splitlines()
-    return kind().process(lines) if lines else kind.default()
-
-
-@contextmanager
-def programs(directory: Path, **scripts: str) -> Iterator[Path]:
-    """A directory of small shell programs by name."""
-    for name, body in scripts.items():
-        file = directory / name.replace("_", "-")
-        file.write_text(f"#!/bin/sh\n{body}\n")
-        file.chmod(0o755)
-    yield directory

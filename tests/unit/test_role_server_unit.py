@@ -23,7 +23,7 @@ from roles.server.unit import (
     unwanted_dropins,
 )
 from tests.unit.plans import planned
-from tests.unit.role_host import programs
+from tests.unit.shell import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = (ROOT / "templates/etc/systemd/system/llama-server.service.j2").read_text()
