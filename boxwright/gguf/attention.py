@@ -89,10 +89,9 @@ def _state(parameters: Hyperparameters, layer: int, layers: int) -> State:
     latent = parameters.number("attention.key_length_mla") > 0
     k_only = latent or parameters.architecture in rules.K_ONLY
     indexer_k, indexer_v = _indexer_elements(parameters, layer, v)
-    loops = parameters.number("num_loops", 1) if parameters.architecture in rules.LOOPED else 1
     return State(
-        kv_elements_k=loops * heads_kv * k + indexer_k,
-        kv_elements_v=(0 if k_only else loops * heads_kv * v) + indexer_v,
+        kv_elements_k=heads_kv * k + indexer_k,
+        kv_elements_v=(0 if k_only else heads_kv * v) + indexer_v,
         recurrent_bytes=recurrent_bytes + _compression_bytes(parameters, layer, k),
         sliding_window=window if heads_kv else None,
     )

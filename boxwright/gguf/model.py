@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from boxwright.gguf import rules
-from boxwright.gguf.attention import Hyperparameters, layer_states
+from boxwright.gguf.attention import MAX_LAYERS, Hyperparameters, layer_states
 from boxwright.gguf.errors import GgufError
 from boxwright.gguf.header import Header, Scalar, Value, read_header, whole_number
 from boxwright.gguf.weights import LayerWeights, Weights, sort_weights
@@ -76,12 +76,13 @@ def _shape(headers: list[Header]) -> ModelShape:
         )
     states = layer_states(parameters, layers)
     blocks = _distinct([weight.dimensions for weight in weights.layers])
+    once = tuple(
+        replace(_weighed(weight), block=blocks.index(weight.dimensions), **vars(state))
+        for weight, state in zip(weights.layers, states, strict=True)
+    )
     return ModelShape(
         architecture=parameters.architecture,
-        layers=tuple(
-            replace(_weighed(weight), block=blocks.index(weight.dimensions), **vars(state))
-            for weight, state in zip(weights.layers, states, strict=True)
-        ),
+        layers=once + _run_again(parameters, once),
         drafts=tuple(_weighed(weight) for weight in weights.drafts),
         embedding_bytes=weights.embedding_bytes,
         output_bytes=weights.output_bytes,
@@ -101,6 +102,18 @@ def _shape(headers: list[Header]) -> ModelShape:
         tensors=weights.dimensions,
         shared_output_bytes=0 if weights.output_bytes else weights.token_embedding_bytes,
     )
+
+
+def _run_again(parameters: Hyperparameters, once: tuple[LayerShape, ...]) -> tuple[LayerShape, ...]:
+    """The layers of later runs: they weigh nothing, as the first run's weights serve them too."""
+    looped = parameters.architecture in rules.LOOPED
+    more = max(parameters.number("num_loops", 1) - 1, 0) if looped else 0
+    if len(once) * (more + 1) > MAX_LAYERS:
+        raise GgufError(
+            f"runs {len(once)} layers {more + 1} times, needs at most {MAX_LAYERS} layers in all"
+        )
+    weightless = {"dense_bytes": 0, "shared_expert_bytes": 0, "expert_bytes": 0}
+    return tuple(replace(layer, **weightless) for layer in once) * more
 
 
 def _weighed(weight: LayerWeights) -> LayerShape:

@@ -92,8 +92,8 @@ UNCACHED = frozenset({"dream", "llada", "llada-moe", "rnd1"})
 # Every layer keeps both.
 RECURRENT_BESIDE_ATTENTION = frozenset({"falcon-h1"})
 
-# All layers are run `num_loops` times, each time with a cache of its own (src/models/nanbeige.cpp),
-# counted to the layer here; llama.cpp spreads those of later runs over devices as further layers.
+# All layers are run `num_loops` times; those of later runs keep caches of their own and are spread
+# over devices as further layers, with the first run's weights (src/models/nanbeige.cpp).
 LOOPED = frozenset({"nanbeige"})
 
 # K alone is cached, as in multi-head latent attention, though the metadata do not say so.

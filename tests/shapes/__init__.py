@@ -17,6 +17,7 @@ from tests.shapes import (
     pooled,
     qwen,
     qwen4,
+    rarer,
     routed,
     rwkv,
     sliding,
@@ -51,4 +52,5 @@ EVERY: dict[str, Callable[[], Model]] = {
     **delta.MODELS,
     **pooled.MODELS,
     **qwen4.MODELS,
+    **rarer.MODELS,
 }

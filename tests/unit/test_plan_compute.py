@@ -1,7 +1,4 @@
-"""Compute buffers against figures of `llama-fit-params` of b11669, recorded on sparse files.
-
-tests/integration/test_memory_truth.py asks the tool itself; here is a sample that needs no tool.
-"""
+"""Compute buffers: estimates where little is known, and what a graph must or must not do."""
 
 from __future__ import annotations
 
@@ -27,53 +24,6 @@ from tests.shapes.read import shape_of
 from tests.unit.plans import planned, tiny
 
 MIB = 1024**2
-PRINTED = [
-    (
-        Case("qwen3.5-122b-a10b", 2, 131072, "q8_0", 2048, "half"),
-        [(3795, 894, 920), (32876, 886, 1988), (31876, 0, 946)],
-    ),
-    (
-        Case("gpt-oss-20b", 1, 32768, "f16", 512, "some"),
-        [(7713, 786, 416), (3822, 0, 111)],
-    ),
-    (
-        Case("gemma-3-27b", 2, 65536, "q8_0", 1024, "none", split=(3, 1)),
-        [(20085, 2516, 1127), (7286, 646, 1741), (1428, 0, 738)],
-    ),
-    (
-        Case("deepseek-v2-lite", 2, 16384, "f16", 512, "all"),
-        [(498, 252, 96), (755, 234, 328), (14926, 0, 73)],
-    ),
-    (
-        Case("granite-4-h-small", 1, 32768, "q8_0", 2048, "none", parallel=4),
-        [(19714, 861, 944), (416, 0, 160)],
-    ),
-    (Case("qwen3-30b", 0, 8192, "f16", 512, "none"), [(17149, 768, 324)]),
-    (Case("deepseek-v4-flash"), [(7102, 142, 324), (140888, 0, 108)]),
-    # more context, and the card's buffer is smaller: so it is in the tool
-    (Case("lfm2-8b-a1b", 1, 65536, "q8_0", 2048), [(601, 408, 832), (4294, 0, 320)]),
-    (Case("lfm2-8b-a1b", 1, 131072, "q8_0", 2048), [(601, 816, 744), (4294, 0, 576)]),
-    # ... or the host's
-    (Case("lfm2-8b-a1b", 1, 16384, "q8_0", 2048), [(601, 102, 640), (4294, 0, 272)]),
-    (Case("lfm2-8b-a1b", 1, 32768, "q8_0", 2048), [(601, 204, 704), (4294, 0, 216)]),
-    # a hole that a convolution's result leaves is too small by one tensor, or not
-    (
-        Case("ling-3-8b", 4, 131072, "f16", 4096, "all", split=(2, 3, 2, 1)),
-        [(172, 150, 1480), (195, 439, 1434), (125, 149, 1552), (257, 288, 2722), (7282, 0, 1458)],
-    ),
-    (
-        Case("command-r7b", 1, 32768, "f16", 512, "none", layers=10),
-        [(3051, 492, 508), (6145, 964, 168)],
-    ),
-]
-
-
-@pytest.mark.parametrize(("case", "printed"), PRINTED, ids=lambda one: getattr(one, "model", ""))
-def test_what_the_tool_prints(case: Case, printed: list[tuple[int, int, int]]) -> None:
-    """It rounds down, the planner up."""
-    found = case.planned(shape_of(case.model))
-    for own, theirs in zip(found, printed, strict=True):
-        assert all(0 <= a - b <= 1 for a, b in zip(own, theirs, strict=True)), (found, printed)
 
 
 def test_a_stamp_gives_the_same_figures() -> None:
@@ -95,18 +45,6 @@ def test_a_model_whose_tensors_are_not_known_is_estimated(name: str) -> None:
     known, guessed = (compute_bytes(one, layout, size)[0] for one in (exact, old))
     assert guessed == pytest.approx(known, rel=0.25)
     assert re.search("dimensions of this model's tensors are not known", doubt(old) or "")
-
-
-def test_layers_that_are_run_again_are_doubted() -> None:
-    """Nanbeige names how often; the runs after the first have caches, but no weights (b11669)."""
-    llama = shape_of("smollm3-3b")
-    keys = {key.replace("smollm3", "nanbeige"): v for key, v in llama.metadata.items()}
-    once, twice = (
-        replace(llama, architecture="nanbeige", metadata={**keys, "nanbeige.num_loops": loops})
-        for loops in (1, 2)
-    )
-    assert doubt(once) is None
-    assert "run several times" in (doubt(twice) or "")
 
 
 def test_an_unknown_architecture_is_built_of_its_tensors_with_a_warning() -> None:

@@ -11,7 +11,7 @@ from boxwright.plan.graph.tensors import Tensor
 
 def attention(net: Net, block: Block, style: Style, x: Tensor) -> Tensor:
     """One layer's attention, from its normed input to what is added."""
-    q, k, v = _projected(net, block, style, x)
+    q, k, v = projected(net, block, style, x)
     gate = None
     tokens = net.batch.tokens
     if style.gated_query:
@@ -78,7 +78,7 @@ def _gated_heads(net: Net, block: Block, x: Tensor, made: Tensor) -> Tensor:
     return net.linear(ops.reshape(gated, *made.ne[:2]), block, "attn_output")
 
 
-def _projected(
+def projected(
     net: Net, block: Block, style: Style, x: Tensor
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """`build_qkv`: three projections, or one that is looked at in three parts."""

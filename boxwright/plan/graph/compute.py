@@ -10,7 +10,6 @@ from boxwright.plan.graph.block import Batch
 from boxwright.plan.graph.buffers import Buffers, Where
 from boxwright.plan.graph.cut import NotCut, sections
 from boxwright.plan.graph.known import GROWING, KNOWN
-from boxwright.plan.graph.metadata import Metadata
 from boxwright.plan.graph.model import build
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.prepare import Prepared, prepared
@@ -52,12 +51,6 @@ def doubt(shape: ModelShape) -> str | None:
             f"The architecture {shape.architecture!r} is not known: its context is estimated"
             " from its header, compute buffers are those of a usual transformer with its tensors."
         )
-    if Metadata(shape).at("num_loops") > 1:
-        return (
-            "This model's layers are run several times: llama.cpp spreads the runs over devices"
-            " like further layers, so that its weights lie on the first ones. Only the sum over all"
-            " devices is right."
-        )
     if shape.architecture in GROWING:
         return (
             "llama.cpp measures this model's compute buffers with an empty cache. They grow while"
@@ -73,7 +66,7 @@ def _computed(model: Prepared, layout: Layout, size: ContextSize) -> dict[int, i
     where = Where(
         tuple(
             (
-                places[number],
+                places[model.held[number]],
                 host if (experts := layout.experts_device(number, count)) == HOST else experts,
                 places[model.read[number]],
             )

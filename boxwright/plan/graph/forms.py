@@ -1,6 +1,6 @@
 """Whole layers that are put together otherwise than most.
 
-Sources: src/models/arctic.cpp, grok.cpp, grovemoe.cpp, smallthinker.cpp, b11549.
+Sources: src/models/arctic.cpp, grok.cpp, grovemoe.cpp, smallthinker.cpp, talkie.cpp, b11549.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from boxwright.plan.graph import lightning, ops
-from boxwright.plan.graph.attention import attention
+from boxwright.plan.graph.attention import attention, projected
 from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.experts import mixture
 from boxwright.plan.graph.net import Net
@@ -75,10 +75,26 @@ def small_thinker(net: Net, block: Block, style: Style, x: Tensor, last: bool) -
     return ops.over(mixture(net, block, cur, style.routing, logits=logits), inside)
 
 
+def talkie(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tensor:
+    """Norms without weights, those of q and k after their turn; embeddings are added at last."""
+    if net.embedded is None:
+        net.embedded = x
+    q, k, v = projected(net, block, style, ops.over(x))
+    q = ops.rope(q, net.positions())
+    k = ops.rope(k, net.positions()) if k is not None else None
+    q = net.norm(q, block, "attn_q_norm")
+    cur = net.attention(block, q, ops.over(k) if k is not None else None, v)
+    cur, x, first = _chosen(net, last, cur, x, net.embedded)
+    inside = ops.over(cur, x)
+    cur = ops.over(net.feed_forward(ops.over(inside), block), inside)
+    return ops.over(cur, ops.over(first, net.needed(block, "layer_output_scale.weight")))
+
+
 FORMS = {
     "arctic": arctic,
     "grok": grok,
     "grovemoe": grove,
     "minimax-01": lightning.layer,
     "smallthinker": small_thinker,
+    "talkie": talkie,
 }

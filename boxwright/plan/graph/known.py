@@ -129,6 +129,7 @@ KNOWN = frozenset(
         "starcoder",
         "starcoder2",
         "step35",
+        "talkie",
         "xverse",
     }
 )

@@ -52,13 +52,18 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
         x = stack.added(net, x, stack.before)
         x = layer(net, block, style, x, index == last)
         x = stack.added(net, x, stack.after)
-        x = gemma4.after(net, block, x, layers, index == last)
+        if not style.form:
+            x = gemma4.after(net, block, x, layers, index == last)
+        if style.ends_run(block.number) and index != last:
+            x = net.norm(x, None, style.output_norm)
     x.output = style.hidden_kept
     if style.grouped_norms:
         x = horizon.norm(net, x, None, "output_norm")
     else:
         x = net.norm(x, None, style.output_norm, style.centred)
-    x = ops.apart(x) if style.output_scaled else x
+    if style.output_scaled:
+        x.output = True
+        x = ops.over(x)
     head = net.weight(None, "output.weight") or net.needed(None, "token_embd.weight")
     head.home = net.host if style.output_on_host else head.home
     logits = ops.multiply(head, x)

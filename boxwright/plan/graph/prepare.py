@@ -15,12 +15,13 @@ from boxwright.shapes import ModelShape
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """What does not depend on the layout. `blocks` are placed on backend 0; `read` names for each
-    layer the one whose cache it reads."""
+    layer the one whose cache it reads, `held` the one whose weights it shares."""
 
     style: Style
     outside: Dims
     blocks: tuple[Block, ...]
     read: tuple[int, ...]
+    held: tuple[int, ...]
     window: int | None
     spread_layers: int
 
@@ -43,6 +44,7 @@ def _prepare(shape: ModelShape) -> Prepared:
         outside=Dims(tuple(shape.tensors.items())),
         blocks=tuple(alike.setdefault(block, block) for block in blocks),
         read=tuple(_read(shape, number) for number in range(len(shape.layers))),
+        held=tuple(number % (style.run or shape.spread_layers) for number in range(len(blocks))),
         window=max(windows, default=None),
         spread_layers=shape.spread_layers,
     )

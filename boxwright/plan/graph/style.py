@@ -29,7 +29,8 @@ class Style:
     part what attention read where that has no norm of its own (StableLM 2 12B), `output_scaled`
     scales what the output reads, beside the norm that is kept (t_embd). `sparse_layers` are the
     first ones, whose feed-forward part keeps its largest activations (Gemma 3n); `gate_divided` has
-    the shared expert's gate as a SiLU that is divided by what it is of.
+    the shared expert's gate as a SiLU that is divided by what it is of. `run` is how many layers
+    are run several times (Nanbeige; 0: all once), `normed_between` whether with norms in between.
     """
 
     centred: bool = False
@@ -74,6 +75,8 @@ class Style:
     tempered_without_rope: bool = False
     position_parts: int = 1
     banks_every: int | None = None
+    run: int = 0
+    normed_between: bool = False
     pools: Pools | None = None
     streams_apart: bool = False
     streams_gated: bool = False
@@ -85,7 +88,11 @@ class Style:
     compression: Compression | None = None
     blockwise: Blockwise | None = None
 
-    def by_number(self, layer: int) -> tuple[int, bool, bool, bool]:
+    def ends_run(self, layer: int) -> bool:
+        """Whether what this layer made is normed before all layers are run again."""
+        return self.normed_between and (layer + 1) % self.run == 0
+
+    def by_number(self, layer: int) -> tuple[int, bool, bool, bool, bool]:
         """What a layer's number decides of it, beside its tensors."""
         stack = self.inputs.stack
         return (
@@ -93,6 +100,7 @@ class Style:
             layer < self.sparse_layers,
             layer in stack.before,
             layer in stack.after,
+            self.ends_run(layer),
         )
 
     def ropes(self, layer: int, window: int | None) -> bool:
@@ -113,6 +121,7 @@ class Style:
 def style_of(architecture: str, metadata: Metadata) -> Style:
     """The style of a model of this architecture."""
     granite = architecture.startswith("granite")
+    loops = metadata.at("num_loops") if architecture == "nanbeige" else 1
     return Style(
         centred=traits.centred(architecture, metadata),
         parallel=traits.parallel(architecture, metadata),
@@ -162,6 +171,8 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         tempered_without_rope=architecture == "llama4",
         position_parts=positions.parts(architecture, metadata),
         banks_every=metadata.at("attn_res.block_size") if architecture == "kimi-k3" else None,
+        run=metadata.at("block_count") if loops > 1 else 0,
+        normed_between=loops > 1 and not metadata.number("skip_loop_final_norm"),
         gram_size=metadata.at("ple.ngram_size"),
         streams_gated=architecture == "qwen4exp",
         streams_apart=architecture == "hy_v4",

@@ -37,7 +37,7 @@ NO_ROPE = frozenset(
     }
 )  # fmt: skip
 # embeddings are normed
-FIRST_NORM = frozenset({"bloom", "muse-glimmer", "rwkv6", "rwkv7"})
+FIRST_NORM = frozenset({"bloom", "muse-glimmer", "rwkv6", "rwkv7", "talkie"})
 NORMS_WITHOUT_WEIGHTS = frozenset({"olmo"})
 ROPE_IN_WINDOWS_ONLY = frozenset(
     {"cohere2", "cohere2moe", "exaone-moe", "exaone4", "maple", "muse-glimmer"}
@@ -64,7 +64,7 @@ NEVER_NORMED = frozenset(
     {"deepseek", "gpt-oss", "jamba", "llada-moe", "llama4", "olmoe", "qwen2moe"}
 )
 # whole layers that are put together otherwise (forms.py)
-FORMED = frozenset({"arctic", "grok", "grovemoe", "minimax-01", "smallthinker"})
+FORMED = frozenset({"arctic", "grok", "grovemoe", "minimax-01", "smallthinker", "talkie"})
 # diffusion: nothing is kept from batch to batch
 UNCACHED = frozenset({"dream", "llada", "llada-moe", "rnd1"})
 # batches of tokens and embeddings mixed (llm_arch_supports_mixed_batch)

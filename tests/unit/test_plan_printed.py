@@ -1,0 +1,80 @@
+"""All memory of a plan against figures of `llama-fit-params` of b11669, recorded on sparse files.
+
+tests/integration/test_memory_truth.py asks the tool itself; here is a sample that needs no tool.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.memory_cases import Case
+from tests.shapes.read import shape_of
+
+PRINTED = [
+    (
+        Case("qwen3.5-122b-a10b", 2, 131072, "q8_0", 2048, "half"),
+        [(3795, 894, 920), (32876, 886, 1988), (31876, 0, 946)],
+    ),
+    (
+        Case("gpt-oss-20b", 1, 32768, "f16", 512, "some"),
+        [(7713, 786, 416), (3822, 0, 111)],
+    ),
+    (
+        Case("gemma-3-27b", 2, 65536, "q8_0", 1024, "none", split=(3, 1)),
+        [(20085, 2516, 1127), (7286, 646, 1741), (1428, 0, 738)],
+    ),
+    (
+        Case("deepseek-v2-lite", 2, 16384, "f16", 512, "all"),
+        [(498, 252, 96), (755, 234, 328), (14926, 0, 73)],
+    ),
+    (
+        Case("granite-4-h-small", 1, 32768, "q8_0", 2048, "none", parallel=4),
+        [(19714, 861, 944), (416, 0, 160)],
+    ),
+    (Case("qwen3-30b", 0, 8192, "f16", 512, "none"), [(17149, 768, 324)]),
+    (Case("deepseek-v4-flash"), [(7102, 142, 324), (140888, 0, 108)]),
+    # more context, and the card's buffer is smaller: so it is in the tool
+    (Case("lfm2-8b-a1b", 1, 65536, "q8_0", 2048), [(601, 408, 832), (4294, 0, 320)]),
+    (Case("lfm2-8b-a1b", 1, 131072, "q8_0", 2048), [(601, 816, 744), (4294, 0, 576)]),
+    # ... or the host's
+    (Case("lfm2-8b-a1b", 1, 16384, "q8_0", 2048), [(601, 102, 640), (4294, 0, 272)]),
+    (Case("lfm2-8b-a1b", 1, 32768, "q8_0", 2048), [(601, 204, 704), (4294, 0, 216)]),
+    # a hole that a convolution's result leaves is too small by one tensor, or not
+    (
+        Case("ling-3-8b", 4, 131072, "f16", 4096, "all", split=(2, 3, 2, 1)),
+        [(172, 150, 1480), (195, 439, 1434), (125, 149, 1552), (257, 288, 2722), (7282, 0, 1458)],
+    ),
+    (
+        Case("minimax-01", 2, 32768, "q8_0", 2048, "half"),
+        [(6357, 120, 3585), (42198, 180, 3621), (39153, 0, 1681)],
+    ),
+    (
+        Case("talkie-13b", 2, 16384, "f16", 1024, "none", layers=21),
+        [(3513, 3520, 252), (3214, 2880, 276), (6728, 6400, 292)],
+    ),
+    # weights lie with the first run of the layers, caches with each run
+    (
+        Case("nanbeige-twice", 2, 32768, "q8_0", 512, "none", split=(1, 2)),
+        [(1464, 510, 604), (1114, 986, 957), (430, 0, 178)],
+    ),
+    (
+        Case("nanbeige-thrice", 3, 16384, "f16", 1024, "none", layers=40),
+        [(0, 448, 56), (0, 416, 56), (430, 384, 659), (2578, 864, 205)],
+    ),
+    (
+        Case("minicpm3-4b", 2, 16384, "f16", 1024, "none", layers=32),
+        [(1016, 3200, 137), (1143, 3000, 306), (2159, 6200, 157)],
+    ),
+    (
+        Case("command-r7b", 1, 32768, "f16", 512, "none", layers=10),
+        [(3051, 492, 508), (6145, 964, 168)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("case", "printed"), PRINTED, ids=lambda one: getattr(one, "model", ""))
+def test_what_the_tool_prints(case: Case, printed: list[tuple[int, int, int]]) -> None:
+    """It rounds down, the planner up."""
+    found = case.planned(shape_of(case.model))
+    for own, theirs in zip(found, printed, strict=True):
+        assert all(0 <= a - b <= 1 for a, b in zip(own, theirs, strict=True)), (found, printed)
