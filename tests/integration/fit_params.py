@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.integration.loopback import free_ports
 from tests.lab.settings import CACHE_ROOT
 from tests.lab.world import releases
 from tests.lab.world.build import sid_packages
@@ -79,18 +80,18 @@ class Tool:
 def tool(gpus: int, cache: Path = CACHE_ROOT) -> Iterator[Tool]:
     """The tool with so many servers, which are ended afterwards."""
     library = programs(cache) / "lib"
-    ports = [_free_port() for _ in range(gpus)]
+    places = free_ports(gpus)
     started = [
         subprocess.Popen(
-            [*_command(library, RPC_SERVER.name), "-H", "127.0.0.1", "-p", str(port), "-t", "1"],
+            [*_command(library, RPC_SERVER.name), "-H", host, "-p", str(port), "-t", "1"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=library,
         )
-        for port in ports
+        for host, port in places
     ]  # fmt: skip
     try:
-        for port in ports:
-            _wait_for(port)
-        yield Tool(library, tuple(f"127.0.0.1:{port}" for port in ports))
+        for place in places:
+            _wait_for(place)
+        yield Tool(library, tuple(f"{host}:{port}" for host, port in places))
     finally:
         for one in started:
             one.terminate()
@@ -101,17 +102,11 @@ def _command(library: Path, name: str) -> list[str]:
     return [str(library / LOADER), "--library-path", str(library), str(library / name)]
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
+def _wait_for(place: tuple[str, int]) -> None:
     deadline = time.monotonic() + SECONDS_TO_LISTEN
     while True:
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
+            with socket.create_connection(place, timeout=1):
                 return
         except OSError:
             if time.monotonic() > deadline:

@@ -29,7 +29,7 @@ def ran(host: RoleHost, command: str, directory: Path) -> subprocess.CompletedPr
     made = host.run_part(lambda: APT.patiently(command, SENTENCE))
     return subprocess.run(
         ["sh", "-c", made[0]], env={"PATH": f"{directory}:/usr/bin:/bin"},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 

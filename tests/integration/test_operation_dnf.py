@@ -169,7 +169,7 @@ if [ "$(wc -l <"$0.calls")" -lt 3 ]; then echo "{busy}" >&2; exit 1; fi
     with programs(tmp_path, dnf=dnf, sleep="exit 0"):
         done = subprocess.run(
             ["sh", "-c", command], env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "dnf.calls").read_text().count("called") == 3

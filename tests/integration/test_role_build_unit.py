@@ -28,7 +28,7 @@ def test_the_script_of_the_unit_is_shell_and_holds_every_option(
         script = script.replace(f"cd {BUILD}", f"cd {tmp_path}")
         path = f"{directory}:/usr/bin:/bin"
         subprocess.run(
-            ["sh", "-c", script], env={"PATH": path, "JOBS": "8"}, check=True, timeout=20
+            ["sh", "-c", script], env={"PATH": path, "JOBS": "8"}, check=True, timeout=120
         )
     words = (tmp_path / "log").read_text().splitlines()
     assert words[:4] == ["-S", "source", "-B", "out"]
@@ -65,7 +65,7 @@ def systemctl(tmp_path: Path) -> Iterator[Path]:
 def watched(directory: Path, unit: str, seconds: int = 0) -> str:
     done = subprocess.run(
         ["sh", "-c", build.WATCH, "boxwright-watch", unit, str(directory), str(seconds)],
-        env={"PATH": f"{directory}:/usr/bin:/bin"}, capture_output=True, text=True, timeout=20,
+        env={"PATH": f"{directory}:/usr/bin:/bin"}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.stderr == ""
     return done.stdout.strip()

@@ -50,7 +50,7 @@ def reload(
                 "PATH": f"{scripts}:{os.environ['PATH']}", "LOG": str(log), "ACTIVE": str(units),
                 "SYS": str(tree), "BROKEN": broken,
             },
-            capture_output=True, text=True, check=False, timeout=30,
+            capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
     called = [line for line in log.read_text().splitlines() if "is-active" not in line]
     return done.returncode, (done.stderr + done.stdout).strip(), called

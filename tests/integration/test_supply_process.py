@@ -32,7 +32,7 @@ print(len(asked), [job.value for job in jobs])
 def test_greenlets_of_one_run_share_one_answer() -> None:
     """pyinfra runs hosts as greenlets of one thread, where a plain lock would block for ever."""
     done = subprocess.run(
-        [sys.executable, "-c", GREENLETS], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", GREENLETS], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.strip() == f"1 {[1] * 8}"
 

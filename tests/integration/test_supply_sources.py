@@ -90,7 +90,7 @@ def fetched(url: str, directory: Path, **more: Any) -> tuple[str | Refusal, list
             assert isinstance(command, StringCommand)
             done = subprocess.run(
                 ["sh", "-c", command.get_raw_value()], capture_output=True, text=True,
-                input=str(command.connector_arguments.get("_stdin") or ""), timeout=60,
+                input=str(command.connector_arguments.get("_stdin") or ""), timeout=120,
             )  # fmt: skip
             sent.append(command.get_raw_value())
             command.succeeded = done.returncode == 0  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.integration.loopback import free_ports
 from tests.lab.proxy import proxy_on
 from tests.lab.settings import Lab
 from tests.lab.world import build, guests, proxy, static
@@ -115,9 +116,7 @@ def test_a_package_is_fetched_once(tmp_path: Path, chained: bool) -> None:
 
 @contextmanager
 def running_nginx(tmp_path: Path, apt: MachineApt) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address: tuple[str, int] = free.getsockname()
+    (address,) = free_ports(1)
     listen = f"{address[0]}:{address[1]}"
     cache = tmp_path / "cache"
     cache.mkdir()

@@ -49,7 +49,11 @@ def run_script(
         program.chmod(0o755)
         path = f"{program.parent}:{path}"
     done = subprocess.run(
-        list(script), env={"PATH": path, **environment}, capture_output=True, timeout=60, check=True
+        list(script),
+        env={"PATH": path, **environment},
+        capture_output=True,
+        timeout=120,
+        check=True,
     )
     assert done.stderr == b""
     return done.stdout.decode("ascii")

@@ -19,7 +19,7 @@ def answered(kind: Any, directory: Path | None = None, stdin: str = "", **argume
     path = f"{directory}:/usr/sbin:/usr/bin:/sbin:/bin" if directory else "/usr/sbin:/usr/bin:/bin"
     done = subprocess.run(
         ["sh", "-c", text], env={"PATH": path}, input=stdin,
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"the fact would fail its host: {done.stderr}"
     lines = done.stdout.splitlines()
