@@ -77,10 +77,12 @@ class BenchOutcome:
         return DONE if all(kept) else FAILED
 
     def document(self) -> dict[str, Any]:
+        """Measured and predicted speeds by host, in tok/s, as JSON types."""
         hosts = {name: _document(run, self.hosts.get(name)) for name, run in self.run.hosts.items()}
         return {"schema": SCHEMA, "inventory": self.run.inventory, "hosts": hosts}
 
     def picture(self) -> RenderableType:
+        """A row for each length of prompt: measured, predicted, measured before."""
         table = Table("host", "model", "prompt", *_columns("prefill"), *_columns("decode"))
         for name, found in self.hosts.items():
             if found is None or found.record is None:

@@ -50,7 +50,7 @@ def find_inventory(named: str, checkout: Path | None) -> str:
     """
     if named.startswith("@"):
         return named
-    bases = [Path.cwd()] + ([checkout] if checkout else [])
+    bases = dict.fromkeys([Path.cwd(), *([checkout] if checkout else [])])
     for base in bases:
         if (base / named).is_file():
             return str((base / named).resolve())

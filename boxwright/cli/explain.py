@@ -34,9 +34,11 @@ class ExplainOutcome:
         return DONE
 
     def document(self) -> list[Any]:
+        """An entry for each card that was asked for, as JSON types."""
         return [asdict(card) for card in self.cards]
 
     def picture(self) -> RenderableType:
+        """A panel for each card."""
         return Group(*(_panel(card) for card in self.cards))
 
 

@@ -27,9 +27,11 @@ class FactsOutcome:
 
     @property
     def exit_code(self) -> int:
+        """1 if a host could not be probed, else 0."""
         return FAILED if self.failed else DONE
 
     def document(self) -> dict[str, Any]:
+        """The reports by host, and why others have none, as JSON types."""
         return {
             "schema": "boxwright.facts/1",
             "hosts": {name: machine.to_json() for name, machine in self.machines.items()},
@@ -37,6 +39,7 @@ class FactsOutcome:
         }
 
     def picture(self) -> RenderableType:
+        """A portrait of each machine, then a line for each host without one."""
         constants = catalog.load().speed
         panels = [portrait_of(name, one, constants) for name, one in self.machines.items()]
         sad = [Text(f"{name}: {why}", style="red") for name, why in self.failed.items()]

@@ -44,12 +44,14 @@ class PlanOutcome:
         return REFUSED if refused else DONE
 
     def document(self) -> dict[str, Any]:
+        """The plans by host (schema `boxwright.plan/1`), and why others have none."""
         from boxwright.plan import as_json
 
         hosts = {name: as_json(planned.plan) for name, planned in self.hosts.items()}
         return {"schema": SCHEMA, "hosts": hosts, "failed": dict(self.failed)}
 
     def picture(self) -> RenderableType:
+        """A panel for each plan, then a line for each host without one."""
         panels = [picture_of(name, one.machine, one.plan) for name, one in self.hosts.items()]
         return Group(*panels, *(Text(f"{n}: {why}", "red") for n, why in self.failed.items()))
 

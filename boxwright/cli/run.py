@@ -62,6 +62,7 @@ class RunOutcome:
         return self.refused_exit_code if "refused" in states else DONE
 
     def document(self) -> dict[str, Any]:
+        """The account of the run by host, as JSON types."""
         hosts = {
             name: {"state": host.state, "changed": host.changed, "reason": host.reason}
             for name, host in self.hosts.items()
@@ -74,6 +75,7 @@ class RunOutcome:
         }
 
     def picture(self) -> RenderableType:
+        """What became of each host, then the reasons of those that failed or were refused."""
         colours = {"converged": "green", "changed": "green", "refused": "yellow", "failed": "red"}
         table = Table("host", "outcome", "operations that changed it")
         for name, host in self.hosts.items():

@@ -70,10 +70,12 @@ def test_an_inventory_is_a_file_here_or_in_the_checkout_or_a_connector(
     assert find_inventory("@local", None) == "@local"
 
 
-def test_a_misspelt_inventory_is_not_taken_for_a_host() -> None:
+def test_a_misspelt_inventory_is_not_taken_for_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     with pytest.raises(Sentence, match=r"there is no inventory inventories/lba\.py") as raised:
         find_inventory("inventories/lba.py", ROOT)
     assert raised.value.exit_code == 2
+    assert raised.value.message.count(str(ROOT)) == 1, "where it was looked for"
 
 
 def test_reports_are_keyed_by_hostname_and_a_second_equal_one_gets_a_suffix(tmp_path: Path) -> None:
