@@ -17,8 +17,8 @@ Interval = tuple[float, float, float]
 class ProcessorMemory:
     """Processors whose name has `pattern`: memory channels per socket, usual modules, TDP.
 
-    `link_gb_s`: one direction between two sockets. `core_gb_s`: of one core, where the memory's
-    generation does not tell it.
+    `link_gb_s`: one direction between two sockets. `core_gb_s` of one core and `channel_gb_s` of
+    one channel: where they are not as the memory's generation tells.
     """
 
     pattern: str
@@ -28,6 +28,7 @@ class ProcessorMemory:
     tdp_w: int
     link_gb_s: float | None = None
     core_gb_s: float | None = None
+    channel_gb_s: float | None = None
 
 
 @dataclass(frozen=True, config=STRICT)

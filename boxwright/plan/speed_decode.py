@@ -65,7 +65,7 @@ def host_speed(machine: Machine, constants: SpeedConstants) -> HostSpeed:
     if read_gb_s is not None:
         speed = _memory_gb_s(constants, family, read_gb_s * constants.measured_share, sockets)
         return HostSpeed(speed, found.total_gb_s, barrier_us, modules_known=True)
-    most_gb_s = found.channels * (row.channel_gb_s or math.inf)
+    most_gb_s = found.channels * (family.channel_gb_s or row.channel_gb_s or math.inf)
     all_gb_s = min(found.total_gb_s * row.share, most_gb_s)
     memory_gb_s = _memory_gb_s(constants, family, all_gb_s, sockets)
     cores_gb_s = cores * (family.core_gb_s or row.core_gb_s)

@@ -30,19 +30,25 @@ COUNTS = {
     "gpt-oss-20b": (2, 8),  # Q, K, V, output, router, three of experts; sinks are attention's
     "gpt-oss-120b": (2, 8),
     "glm-4.5-air": (2, 4),
+    "ling-flash-2.0": (4, 1),
+    "hunyuan-a13b": (4, 0),
+    "gemma-2-27b": (4, 0),
     "qwen2.5-vl-32b": (2, 3),
 }
 # models of the catalogue and of the published speeds, by the shape that is theirs
 TWINS = {
     "gpt-oss-20b": "gpt-oss-20b", "gpt-oss-120b": "gpt-oss-120b", "qwen3-30b": "qwen3-30b",
-    "qwen3-235b": "qwen3-30b", "qwen3-8b": "qwen3-30b", "qwen3.5-122b": "qwen3.5-122b-a10b",
+    "qwen3-235b": "qwen3-30b", "qwen3-32b": "qwen3-30b", "qwen3-8b": "qwen3-30b",
+    "qwen3-4b": "qwen3-30b", "qwen3.5-122b": "qwen3.5-122b-a10b",
     "qwen3.5-397b": "qwen3.5-122b-a10b", "qwen3.5": "qwen3.5-27b",
     "qwen3.6-35b": "qwen3.5-122b-a10b", "qwen3.6": "qwen3.5-27b",
-    "qwen3-coder-next": "qwen3.5-122b-a10b",
-    "minimax-m2.7": "minimax-m2.7", "gemma-3": "gemma-3-27b", "gemma-4-31b": "gemma-4-31b",
+    "qwen3-coder-next": "qwen3.5-122b-a10b", "minimax-m2.7": "minimax-m2.7",
+    "gemma-2": "gemma-2-27b", "gemma-3": "gemma-3-27b", "gemma-4-31b": "gemma-4-31b",
     "gemma-4-26b": "gemma-4-26b", "glm-4.5-air": "glm-4.5-air", "phi-4": "phi-4",
-    "llama": "llama-3.3-70b", "mistral-7b": "llama-3.3-70b", "mixtral": "mixtral-8x7b",
-    "qwen2.5": "qwen2.5-vl-32b",
+    "llama": "llama-3.3-70b", "mistral-7b": "llama-3.3-70b", "ministral": "llama-3.3-70b",
+    "smollm2": "llama-3.3-70b", "mixtral": "mixtral-8x7b", "qwen2.5": "qwen2.5-vl-32b",
+    "ling-flash": "ling-flash-2.0", "hunyuan-a13b": "hunyuan-a13b",
+    "ernie-4.5-21b": "mixtral-8x7b",
 }  # fmt: skip
 
 
