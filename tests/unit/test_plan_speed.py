@@ -190,7 +190,7 @@ def with_one_socket(on: Machine) -> Machine:
 @pytest.mark.parametrize(
     ("model", "cores", "speed_mts", "least", "most"),
     [
-        # reads 62.9 GB/s (memtest86plus #557); decode takes in 84 to 91 % of reads (catalog/speed.yaml)
+        # reads 62.9 GB/s (memtest86plus #557); decode takes in 84 to 91 % of reads (speed.yaml)
         ("AMD Ryzen 7 9700X 8-Core Processor", 8, 5600, 0.84 * 62.9, 0.91 * 62.9),
         # decode of a Ryzen 9 7900 47 to 58, a 7950X 58, a 9950X 59; an HX 370, of one die, 70
         ("AMD Ryzen 9 9950X 16-Core Processor", 16, 6000, 47, 59),
