@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 from pyinfra.context import host
-from pyinfra.facts.server import Groups, Users
+from pyinfra.facts.server import Groups
 from pyinfra.operations import files, server
 
-from boxwright.operation import Commands, operation, refuse, wanted_for_host
+from boxwright.operation import Commands, noop, operation, refuse, wanted_for_host
 from boxwright.plan.results import Refusal
+from roles.base.account import Account
 
 ACCOUNT = "llama"
 ACCOUNT_HOME = "/var/cache/llama-server"  # where CUDA keeps what it compiled for these cards
 CARD_GROUPS = ("video", "render")  # owners of /dev/dri; /dev/nvidia* are open to all
+NO_LOGIN = "/usr/sbin/nologin"
 FIRST_HUMAN_UID = 1000  # UID_MIN of login.defs in every distribution here
 
 
 @operation
 def have_account() -> Commands:
     """Have the system account that the server runs as, without a login."""
-    known = host.get_fact(Users).get(ACCOUNT)
-    if known is not None and int(known["uid"]) >= FIRST_HUMAN_UID:
+    known = host.get_fact(Account, login=ACCOUNT)
+    if known is not None and known.uid >= FIRST_HUMAN_UID:
         yield from refuse(
             Refusal(
-                f"the user {ACCOUNT} exists with uid {known['uid']}, needed is a system account"
+                f"the user {ACCOUNT} exists with uid {known.uid}, needed is a system account"
                 f" (uid below {FIRST_HUMAN_UID}) of that name",
                 "rename that user (usermod --login), then run again",
             )
         )
         return
     there = host.get_fact(Groups)
+    groups = [name for name in CARD_GROUPS if name in there]
+    if (
+        known is not None
+        and (known.group, known.home, known.shell) == (ACCOUNT, ACCOUNT_HOME, NO_LOGIN)
+        and set(groups) <= set(known.groups)
+    ):
+        noop(f"the account {ACCOUNT} is as wanted")
+        return
     yield from server.group._inner(group=ACCOUNT, system=True)
     yield from server.user._inner(
         user=ACCOUNT,
         group=ACCOUNT,
-        groups=[name for name in CARD_GROUPS if name in there],
+        groups=groups,
         append=True,
         home=ACCOUNT_HOME,
         ensure_home=False,
-        shell="/usr/sbin/nologin",
+        shell=NO_LOGIN,
         system=True,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from pyinfra.facts.server import Groups, Os, Users, Which
 
 from boxwright.operation import apt
 from roles.base import operations, packages
+from roles.base.account import Account, AccountState
 from roles.base.unfinished import UnfinishedPackages
 from tests.unit.plans import machine
 from tests.unit.role_host import Data, RoleHost, box
@@ -19,9 +21,27 @@ LEFT = """printf 'ii \\tcurl\\nhi \\tlibcuda1\\niU \\tdkms\\niF \\tnvidia-kernel
 printf 'rc \\tgone\\niHR\\tbroken\\niW \\tlibc-bin\\nun \\tnever\\n'"""
 
 
-def account_host(users: dict[str, object], groups: list[str]) -> RoleHost:
+GETENT = """[ "$*" = "passwd llama" ] || exit 2
+echo llama:x:998:997::/var/cache/llama-server:/usr/sbin/nologin"""
+ID = """[ "$*" != "-gn llama" ] || echo llama
+[ "$*" != "-Gn llama" ] || echo llama video render"""
+
+
+def account(**changes: object) -> AccountState:
+    own = ("llama", "video", "render", "extra")
+    state = AccountState(998, "/var/cache/llama-server", "/usr/sbin/nologin", "llama", own)
+    return replace(state, **changes)  # type: ignore[arg-type]
+
+
+def account_host(known: AccountState | None, groups: list[str]) -> RoleHost:
+    old = known and {
+        "uid": known.uid, "home": known.home, "shell": known.shell, "group": known.group,
+        "groups": [name for name in known.groups if name != known.group], "comment": "",
+        "password": "!",
+    }  # fmt: skip
     answers: dict[type, object] = {
-        Users: users,
+        Account: known,
+        Users: {"llama": old} if old else {},
         Groups: groups,
         Os: "Linux",
         Which: "/usr/sbin/useradd",
@@ -30,29 +50,47 @@ def account_host(users: dict[str, object], groups: list[str]) -> RoleHost:
 
 
 def test_a_fresh_host_gets_a_system_account_without_login() -> None:
-    sent = account_host({}, ["root", "video"]).run(operations.have_account)
+    sent = account_host(None, ["root", "video"]).run(operations.have_account)
     assert sent[0] == "groupadd -r llama"
     assert "-s /usr/sbin/nologin" in sent[1] and " -r" in sent[1]
     assert "-G video" in sent[1], "render is not there, so it is not asked for"
 
 
 def test_an_account_as_wanted_is_left_alone() -> None:
-    user = {
-        "uid": 998, "home": "/var/cache/llama-server", "shell": "/usr/sbin/nologin",
-        "group": "llama", "groups": ["video", "render", "extra"], "comment": "", "password": "!",
-    }  # fmt: skip
-    assert (
-        account_host({"llama": user}, ["llama", "video", "render"]).run(operations.have_account)
-        == []
-    )
+    host = account_host(account(), ["llama", "video", "render"])
+    assert host.run(operations.have_account) == []
+    assert host.noops == ["the account llama is as wanted"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "sent"),
+    [
+        ({"shell": "/bin/sh"}, "-s /usr/sbin/nologin"),
+        ({"home": "/home/llama"}, "-d /var/cache/llama-server"),
+        ({"group": "users"}, "-g llama"),
+        ({"groups": ("llama", "video")}, "-G video,render"),
+    ],
+)
+def test_what_differs_of_an_account_is_changed(changed: dict[str, object], sent: str) -> None:
+    host = account_host(account(**changed), ["llama", "video", "render"])
+    (command,) = host.run(operations.have_account)
+    assert command.startswith("usermod") and sent in command
 
 
 def test_a_person_called_llama_is_not_made_the_service() -> None:
-    host = account_host({"llama": {"uid": 1000}}, ["llama"])
+    host = account_host(account(uid=1000), ["llama"])
     host.run(operations.have_account)
     assert host.refusal is not None
     assert "uid 1000" in host.refusal and "Cure: " in host.refusal
     assert len(host.sent) == 1
+
+
+def test_an_account_is_read_from_the_user_database(tmp_path: Path) -> None:
+    with programs(tmp_path, getent=GETENT, id=ID):
+        assert answered(Account, tmp_path, login="llama") == account(
+            groups=("llama", "video", "render")
+        )
+        assert answered(Account, tmp_path, login="nobody-of-that-name") is None
 
 
 def test_packages_between_two_states_are_found(tmp_path: Path) -> None:
