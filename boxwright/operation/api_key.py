@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from boxwright.plan.results import Refusal
@@ -28,8 +29,14 @@ class ApiKey:
 
     def fingerprint(self, salt: str) -> str:
         """A digest that may be read by anybody: too slow to try keys against."""
-        made = hashlib.scrypt(self.text.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=32)
-        return made.hex()
+        return _slow_digest(self.text, salt)
+
+
+@lru_cache(maxsize=256)
+def _slow_digest(text: str, salt: str) -> str:
+    """Worked out once per key and host of a run: slow on purpose, and each body needs it."""
+    made = hashlib.scrypt(text.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=32)
+    return made.hex()
 
 
 def read_key(path: str | None) -> ApiKey | Refusal | None:

@@ -11,9 +11,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from roles.server.health import BASE_S
 
@@ -78,10 +79,7 @@ def rendered_unit(settings: Settings, template: str, digest: str) -> str:
     home = {"HOME": CACHE_DIRECTORY, "LLAMA_CACHE": CACHE_DIRECTORY}
     environment = {**home, **settings.environment, DIGEST_NAME: digest}
     binary = _path_word(f"{settings.runtime_directory}/current/llama-server")
-    jinja = Environment(
-        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, autoescape=False
-    )
-    return jinja.from_string(template).render(
+    return _compiled(template).render(
         alias=settings.alias.replace("%", "%%").replace("\n", " "),
         directories=[
             _path_word(settings.model_directory),
@@ -99,6 +97,15 @@ def rendered_unit(settings: Settings, template: str, digest: str) -> str:
         start_timeout_s=settings.start_timeout_s,
         stop_timeout_s=settings.stop_timeout_s,
     )
+
+
+@lru_cache(maxsize=8)
+def _compiled(template: str) -> Template:
+    """Compiling takes far longer than rendering, and each body renders the unit anew."""
+    jinja = Environment(
+        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, autoescape=False
+    )
+    return jinja.from_string(template)
 
 
 def config_digest(settings: Settings, template: str) -> str:
