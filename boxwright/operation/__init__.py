@@ -41,6 +41,7 @@ from boxwright.operation.planning import (
     wanted_for_host,
 )
 from boxwright.operation.reboot import is_this_machine, reboot_into_new_boot
+from boxwright.operation.recent import recently
 from boxwright.operation.releases import stamped_as_planned
 from boxwright.operation.rpmfusion import rpmfusion_releases
 from boxwright.operation.sizes import hashing_timeout_s, size_text
@@ -117,6 +118,7 @@ __all__ = [
     "quoted",
     "read_key",
     "reboot_into_new_boot",
+    "recently",
     "refuse",
     "release_assets",
     "release_needs",

@@ -20,6 +20,7 @@ from boxwright.operation import (
     operation,
     option,
     plan_for_host,
+    recently,
     refuse,
     release_needs,
     stamped_as_planned,
@@ -150,7 +151,7 @@ def missing_release(plan: Plan) -> bool:
     """Whether the planned release is not on the host yet, judged as the runtime role does."""
     if plan.runtime is None:
         return False
-    releases = host.get_fact(Releases, directory=wanted_for_host().runtime_directory)
+    releases = recently(Releases, directory=wanted_for_host().runtime_directory)
     return not stamped_as_planned(releases, plan.runtime)
 
 
@@ -165,7 +166,7 @@ def _model_room(plan: Plan) -> tuple[Need, ...]:
     model, directory = plan.model, wanted_for_host().models_directory
     if model is None or model.size_mib is None:
         return ()
-    there = host.get_fact(Models, directory=directory).bytes_of(model.name, model.quant)
+    there = recently(Models, directory=directory).bytes_of(model.name, model.quant)
     to_come_mib = model.size_mib - there // MIB
     if to_come_mib <= 0:
         return ()

@@ -20,6 +20,7 @@ from boxwright.operation import (
     operation,
     option,
     plan_for_host,
+    recently,
     refuse,
     release_assets,
     release_needs,
@@ -57,7 +58,7 @@ def choose_release() -> Commands:
         yield from refuse(plan.refusal or Refusal("no runtime is planned", "report this"))
         return
     directory, release = wanted_for_host().runtime_directory, plan.runtime.release
-    if host.get_fact(Releases, directory=directory).current == release:
+    if recently(Releases, directory=directory).current == release:
         noop(f"current is {release}")
         return
     link, fresh = f"{directory}/current", f"{directory}/.current.new"
@@ -71,7 +72,7 @@ def choose_release() -> Commands:
 def tidy_releases() -> Commands:
     """Remove what a killed run or build left, and releases beyond `runtime_keep`."""
     directory = wanted_for_host().runtime_directory
-    releases = host.get_fact(Releases, directory=directory)
+    releases = recently(Releases, directory=directory)
     names = (*releases.leftovers, *prunable(releases, int(option("runtime_keep", 2))))
     left = host.get_fact(BuildLeftovers, also=list(TEMPORARY))
     if not names and not left:

@@ -6,12 +6,12 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from pyinfra.api.command import PyinfraCommand
-from pyinfra.context import host
 
 from boxwright.facts import Releases
 from boxwright.operation import (
     noop,
     plan_for_host,
+    recently,
     refuse,
     stamped_as_planned,
     wanted_for_host,
@@ -35,7 +35,7 @@ def planned_runtime() -> Generator[PyinfraCommand, None, Planned | None]:
         yield from refuse(plan.refusal or Refusal("no runtime is planned", "report this"))
         return None
     directory = wanted_for_host().runtime_directory
-    releases = host.get_fact(Releases, directory=directory)
+    releases = recently(Releases, directory=directory)
     return Planned(plan.runtime, directory, stamped_as_planned(releases, plan.runtime))
 
 

@@ -25,6 +25,7 @@ from boxwright.operation import (
     model_for_host,
     noop,
     operation,
+    recently,
     refuse,
     wanted_for_host,
 )
@@ -116,7 +117,7 @@ def _model_path(wish: Wish) -> Generator[PyinfraCommand, None, str | Refusal]:
     resolved = model_for_host()
     if isinstance(resolved, Refusal):
         return resolved
-    state = host.get_fact(Models, directory=wanted_for_host().models_directory)
+    state = recently(Models, directory=wanted_for_host().models_directory)
     there = {file.path: file.size_bytes for file in state.files}
     directory = wish.model.directory
     paths = [f"{directory}/{PurePosixPath(file.name).name}" for file in resolved.files]
