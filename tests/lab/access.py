@@ -85,7 +85,7 @@ def _stanza(lab: Lab, spec: HostSpec) -> str:
 
 
 def run(
-    lab: Lab, host: str, command: str, timeout_s: float = 60.0, stdin: bytes | None = None
+    lab: Lab, host: str, command: str, timeout_s: float = 120.0, stdin: bytes | None = None
 ) -> str:
     """Run a shell command on a host and return what it printed; raise CalledProcessError."""
     ssh = shutil.which("ssh") or "ssh"

@@ -16,7 +16,8 @@ from tests.lab.rootfs import GUEST
 from tests.lab.settings import Lab
 from tests.lab.state import MARKER, LabError, Process, host_dir, process, stop
 
-BOOT_TIMEOUT_S = 60.0
+BOOT_TIMEOUT_S = 180.0
+EMPTY_TIMEOUT_S = 60.0
 VRAM_USED = "/run/boxwright-lab/vram-used"
 """In the guest: one file per card, `<pci>`, with the MiB that other processes hold of it."""
 
@@ -110,7 +111,7 @@ def _remove_cgroup(name: str) -> None:
     """Remove the emptied group; its processes may take a moment to be gone."""
     for mount in _cgroup2_mounts():
         top = mount / name
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + EMPTY_TIMEOUT_S
         while top.is_dir():
             try:
                 for path, _, _ in os.walk(top, topdown=False):

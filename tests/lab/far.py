@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from tests.lab.conftest import RunningLab
 
 
+SSH_FAILED = 255
+TIMEOUT_S = 120.0
+
+
 class Far:
     """One host of a lab, spoken to by OpenSSH's own client."""
 
@@ -28,14 +32,16 @@ class Far:
             "-o", f"UserKnownHostsFile={ssh['known_hosts']}", f"{self.user}@{self.address}",
         ]  # fmt: skip
 
-    def run(self, script: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run a shell script as root."""
+    def run(self, script: str, timeout_s: float = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
+        """Run a shell script as root; its failure is told by its exit code, SSH's own fails."""
         shell = ["sh", "-s"] if self.user == "root" else ["sudo", "-n", "sh", "-s"]
-        return subprocess.run(
+        done = subprocess.run(
             [*self._ssh, *shell], input=script, capture_output=True, text=True, timeout=timeout_s
         )
+        assert done.returncode != SSH_FAILED, f"{self.name} gave no login: {done.stderr}"
+        return done
 
-    def said(self, script: str, timeout_s: float = 60) -> str:
+    def said(self, script: str, timeout_s: float = TIMEOUT_S) -> str:
         """What a script printed; it has to succeed."""
         done = self.run(script, timeout_s)
         assert done.returncode == 0, f"{self.name}: {script}: {done.stdout}{done.stderr}"

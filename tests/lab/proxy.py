@@ -34,7 +34,7 @@ class _Forward(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.asked.requests.append((self.client_address[0], self.path))
         url = urlsplit(self.path)
-        upstream = http.client.HTTPConnection(url.netloc, timeout=60)
+        upstream = http.client.HTTPConnection(url.netloc, timeout=180)
         sent = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
         path = url.path + (f"?{url.query}" if url.query else "")
         upstream.request(self.command, path or "/", headers=sent)

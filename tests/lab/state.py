@@ -18,6 +18,7 @@ MARKER = "BOXWRIGHT_LAB_STATE"
 """Environment variable of every process a lab starts; its value is the lab's state directory."""
 
 LOCKS = Path("/run/lock")
+KILL_TIMEOUT_S = 60.0
 
 
 class LabError(RuntimeError):
@@ -55,7 +56,7 @@ def process(pid: int) -> Process:
 
 def stop(processes: list[Process], *, graceful_s: float = 0.0) -> None:
     """End exactly these processes: SIGTERM and a wait of `graceful_s`, then SIGKILL."""
-    for number, wait_s in ((signal.SIGTERM, graceful_s), (signal.SIGKILL, 10.0)):
+    for number, wait_s in ((signal.SIGTERM, graceful_s), (signal.SIGKILL, KILL_TIMEOUT_S)):
         if number is signal.SIGTERM and not graceful_s:
             continue
         for one in processes:
@@ -69,7 +70,7 @@ def stop(processes: list[Process], *, graceful_s: float = 0.0) -> None:
         _reap(one)
     left = [one.pid for one in processes if one.alive]
     if left:
-        raise LabError(f"processes {left} did not end within 10 s of SIGKILL")
+        raise LabError(f"processes {left} did not end within {KILL_TIMEOUT_S:.0f} s of SIGKILL")
 
 
 def _reap(one: Process) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import RunningLab, brought_up
+from tests.lab.conftest import RunningLab, brought_up, lab_beside
 from tests.lab.hosts import host_named
-from tests.lab.settings import Lab
 from tests.lab.world.driver_files import module_for_kernel
 
 pytestmark = pytest.mark.lab
@@ -21,7 +20,7 @@ OPEN, PROPRIETARY = "open", "proprietary"
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[RunningLab]:
-    with brought_up(Lab(name="driver-state", number=202)) as running:
+    with brought_up(lab_beside("driver-state", 2)) as running:
         yield running
 
 

@@ -42,9 +42,11 @@ class Repositories:
 
     def rules(self, name: str) -> Rules:
         """The rules of one repository now."""
-        if self.faults is None or not self.faults.is_file():
-            return Rules()
-        return Rules(**json.loads(self.faults.read_text()).get(name, {}))
+        try:
+            text = self.faults.read_text() if self.faults else "{}"
+        except FileNotFoundError:  # at any moment: a test that is over takes its faults away
+            text = "{}"
+        return Rules(**json.loads(text).get(name, {}))
 
     def directory(self, name: str) -> Path | None:
         """Where a repository lies, or None."""

@@ -16,7 +16,7 @@ from tests.lab.world.fetch import machine_apt
 from tests.lab.world.proxy import nginx_configuration
 
 CHECKOUT = Path(__file__).parents[3]
-START_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 60.0
 HUB_LOG = "hub.log"
 RELEASE_LOG = "release.log"
 ARCHIVE_LOG = "archive.log"
