@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = "inventories/demo.py"
 RUN_TIMEOUT_S = 900
+BEGUN_WITHIN_S = 120.0
+STEP_S = 0.05
 REFUSAL = re.compile(r"\[(?P<host>[^]]+)\].*?boxwright refuses: (?P<sentence>.+)")
 
 VARIANT = """\
@@ -140,8 +142,7 @@ def run_killed_at(lab: RunningLab, marker: str, inventory: str, begun: Callable[
     """Run deploy/all.py and kill it with SIGKILL when its log matches and then `begun` answers.
 
     With `-vv` pyinfra logs each command before it sends it, which is what markers are found in;
-    `begun` waits until the command shows on the host, and its answer is returned. Fails if the run
-    ends without the marker.
+    `begun` tells whether the command shows on the host. Fails if the run ends without the marker.
     """
     with tempfile.NamedTemporaryFile() as log, tempfile.TemporaryFile() as nowhere:
         running = subprocess.Popen(
@@ -155,10 +156,25 @@ def run_killed_at(lab: RunningLab, marker: str, inventory: str, begun: Callable[
         try:
             while running.poll() is None and not re.search(marker, said.read_text()):
                 time.sleep(0.05)
-            seen = running.poll() is None and begun()
+            seen = running.poll() is None and _held_until(running, begun)
         finally:
             running.send_signal(signal.SIGKILL)
             code = running.wait()
         text = said.read_text()
     assert code == -signal.SIGKILL, f"the run ended ({code}) without {marker!r}:\n{text[-4000:]}"
     return seen
+
+
+def _held_until(running: subprocess.Popen[bytes], begun: Callable[[], bool]) -> bool:
+    """Let the run go on in short steps only, until `begun` answers yes; False if it does not.
+
+    It is stopped while it is asked for, since a slow answer must not let it get past the role.
+    """
+    deadline = time.monotonic() + BEGUN_WITHIN_S
+    while running.poll() is None and time.monotonic() < deadline:
+        running.send_signal(signal.SIGSTOP)
+        if begun():
+            return True
+        running.send_signal(signal.SIGCONT)
+        time.sleep(STEP_S)
+    return False

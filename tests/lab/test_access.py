@@ -42,7 +42,8 @@ def test_a_host_behind_a_jump_host(lab: RunningLab, converged: Run, tmp_path: Pa
         )
     )
     changes = {"pro6000": {"ssh_config_file": str(config)}}
-    accepted = f"journalctl --no-pager -o cat | grep -c 'Accepted .* from {jump.address} ' || true"
+    count = f"grep -c 'Accepted .* from {jump.address} ' || true"
+    accepted = f"journalctl --sync; journalctl --no-pager -o cat | {count}"
     before = int(target.said(accepted))
     through = run(lab, variant(tmp_path, changes, ["pro6000"]))
     assert through.code == 0, through.log[-4000:]
@@ -82,7 +83,9 @@ def test_a_proxy_carries_packages_weights_and_releases(
     plain = Far(lab, "plain")
     plain.said("systemctl stop llama-server.service; rm -rf /srv/models/*")
     reset_host("plain")
-    plain.said("grep -rl Acquire::http /etc/apt/apt.conf.d | xargs -r rm")
+    plain.said(
+        "mkdir /root/aside; grep -rl Acquire::http /etc/apt/apt.conf.d | xargs mv -t /root/aside"
+    )
     with proxy_on(lab.lab.gateway) as (url, asked):
         changes = {"plain": {"proxy_url": url}}
         done = run(lab, variant(tmp_path, changes, ["plain"]))
@@ -92,4 +95,5 @@ def test_a_proxy_carries_packages_weights_and_releases(
         assert any(".gguf" in one for one in urls)
         assert any(".tar.gz" in one for one in urls)
         assert asked.urls_of(lab.lab.gateway), "this machine asks the Hub through it as well"
-    assert run(lab).code == 0
+    plain.said("mv -t /etc/apt/apt.conf.d /root/aside/* && rmdir /root/aside")
+    assert run(lab, variant(tmp_path, {}, ["plain"])).code == 0
