@@ -93,13 +93,17 @@ def lab() -> Iterator[RunningLab]:
 
 
 @contextmanager
-def fresh_spares(lab: RunningLab, names: Collection[str]) -> Iterator[None]:
+def fresh_spares(lab: RunningLab, names: Collection[str], to_serve: bool = False) -> Iterator[None]:
     """Boot these spare hosts fresh; end them again, since a machine bears some thirty hosts.
 
-    The kernel gives each user 128 inotify instances by default, and a host takes four.
+    The kernel gives each user 128 inotify instances by default, and a host takes four. Those that
+    are `to_serve` get the compiled shaders as the lab's own hosts do.
     """
     specs = [host_named(name) for name in names]
-    lifecycle.boot_fresh(lab.lab, specs, say)
+    if to_serve:
+        lifecycle.reset_all(lab.lab, specs, say)
+    else:
+        lifecycle.boot_fresh(lab.lab, specs, say)
     yield
     lifecycle.halt(lab.lab, specs)
 

@@ -129,6 +129,11 @@ SPARES = (
     _spare(15, "badarchive", "ubuntu", QUADRO_P5000),
     _spare(16, "unreachable", "debian13", RTX_5090),
     _spare(17, "fullboot", "debian13", RTX_5090),
+    # hosts that serve as ryzen does, one for each role in whose middle a run is killed
+    *(
+        _spare(20 + n, f"crash{role}", "debian13", RTX_5090, cpu=RYZEN_9_9950X, dimms=DDR5_4X48)
+        for n, role in enumerate(("base", "driver", "runtime", "tuning", "models", "server"))
+    ),
     _spare(60, "builder", "debian12", None),
     _spare(61, "twin", "debian12", None),
     _spare(62, "cudabuilder", "debian13", QUADRO_P5000),

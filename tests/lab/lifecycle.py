@@ -116,9 +116,13 @@ def reset(lab: Lab, name: str, say: Say) -> None:
     Raises LookupError for an unknown host, RuntimeError if it cannot boot.
     """
     began = time.monotonic()
-    ingredients = boot_fresh(lab, [host_named(name)], say)
-    _hand_over_shaders(lab, [host_named(name)], ingredients, say)
+    reset_all(lab, [host_named(name)], say)
     say(f"{name} is a fresh install again after {time.monotonic() - began:.1f} s")
+
+
+def reset_all(lab: Lab, specs: Sequence[HostSpec], say: Say) -> None:
+    """The same for several hosts beside each other, spares that are to serve too."""
+    _hand_over_shaders(lab, specs, boot_fresh(lab, specs, say), say)
 
 
 def boot_fresh(lab: Lab, specs: Sequence[HostSpec], say: Say) -> Ingredients:

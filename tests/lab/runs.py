@@ -39,9 +39,10 @@ lab_hosts = [
 
 
 SPARE = """\
-\"\"\"Spare hosts, with what the demo's hosts have in common.\"\"\"
+\"\"\"Spare hosts, with what the demo's hosts have in common, or all that one of them has.\"\"\"
 import runpy as _runpy
-_common = _runpy.run_path({demo!r})["_common"]
+_demo = _runpy.run_path({demo!r})
+_common = dict(_demo["lab_hosts"]).get({like!r}, _demo["_common"])
 lab_hosts = [(_name, {{**_common, **_data}}) for _name, _data in {hosts!r}.items()]
 """
 
@@ -100,15 +101,20 @@ def variant(
     return str(path)
 
 
-def spares(lab: RunningLab, directory: Path, hosts: Mapping[str, Mapping[str, Any]]) -> str:
-    """An inventory of spare hosts, each with its own data beside the demo's; its path."""
+def spares(
+    lab: RunningLab, directory: Path, hosts: Mapping[str, Mapping[str, Any]], like: str = ""
+) -> str:
+    """An inventory of spare hosts, each with its own data beside the demo's; its path.
+
+    `like` names a host of the demo whose data they have, else it is what all have in common.
+    """
     path = directory / "spares.py"
     specs = {name: host_named(name) for name in hosts}
     data = {
         name: {"ssh_hostname": spec.address(lab.lab), "ssh_user": spec.user, **hosts[name]}
         for name, spec in specs.items()
     }
-    path.write_text(SPARE.format(demo=str(ROOT / DEMO), hosts=data))
+    path.write_text(SPARE.format(demo=str(ROOT / DEMO), hosts=data, like=like))
     return str(path)
 
 
