@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from boxwright.catalog.catalog import NVIDIA, VENDORS, Catalog, GpuKind
+from boxwright.catalog.catalog import Catalog
 from boxwright.catalog.errors import CatalogError
+from boxwright.catalog.kind import NVIDIA, VENDORS, GpuKind
 from boxwright.catalog.load import load, load_with
 from boxwright.catalog.software import (
     AssetRow,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from boxwright.catalog.catalog import NVIDIA, Catalog, marketing_name
+from boxwright.catalog.catalog import Catalog
 from boxwright.catalog.errors import CatalogError
+from boxwright.catalog.kind import NVIDIA, marketing_name
 from boxwright.catalog.toolkits import BuildHost
 from boxwright.catalog.types import Card, CardRule
 

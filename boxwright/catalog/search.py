@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from boxwright.catalog.catalog import Catalog, marketing_name
+from boxwright.catalog.catalog import Catalog
+from boxwright.catalog.kind import marketing_name
 
 BRANDS = frozenset({"geforce", "quadro", "tesla", "rtx", "gtx", "gt"})
 Words = tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Service and Access against a real process that listens; systemctl and sudo are stand-ins."""
+"""Service against a real process that listens; systemctl is a stand-in."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from pyinfra.api import FactProcessError
 
-from boxwright.facts import Access, AccessState, Service, ServiceState
+from boxwright.facts import Service, ServiceState
 from tests.unit.probing import PAIRS, run_script
+from tests.unit.shell import write_program
 
 SERVER = """
 import ctypes, mmap, socket, sys
@@ -75,13 +74,6 @@ def running() -> Iterator[Running]:
     yield from listen("127.0.0.1")
 
 
-def tool(scratch: Path, name: str, text: str) -> None:
-    path = scratch / "bin" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-
-
 def ask(
     scratch: Path, port: int, shell: list[str] | None = None, awk: list[str] | None = None
 ) -> ServiceState:
@@ -91,7 +83,7 @@ def ask(
 
 
 def test_the_running_service_is_read(running: Running, tmp_path: Path) -> None:
-    tool(tmp_path, "systemctl", SYSTEMCTL.format(pid=running.pid))
+    write_program(tmp_path / "bin" / "systemctl", SYSTEMCTL.format(pid=running.pid))
     state = ask(tmp_path, running.port)
     assert (state.active_state, state.sub_state, state.result) == ("active", "running", "success")
     assert state.main_pid == running.pid
@@ -107,7 +99,7 @@ def test_the_running_service_is_read(running: Running, tmp_path: Path) -> None:
 
 
 def test_limit_and_capability_are_the_processs_own(running: Running, tmp_path: Path) -> None:
-    tool(tmp_path, "systemctl", SYSTEMCTL.format(pid=running.pid))
+    write_program(tmp_path / "bin" / "systemctl", SYSTEMCTL.format(pid=running.pid))
     state = ask(tmp_path, running.port)
     limits = Path(f"/proc/{running.pid}/limits").read_text()
     (line,) = [line for line in limits.splitlines() if line.startswith("Max locked memory")]
@@ -128,15 +120,16 @@ def test_cap_ipc_lock_is_bit_14(bits: str, expected: bool) -> None:
 def test_every_shell_and_awk_reads_the_same(
     shell: list[str], awk: list[str] | None, running: Running, tmp_path: Path
 ) -> None:
-    tool(tmp_path, "systemctl", SYSTEMCTL.format(pid=running.pid))
+    write_program(tmp_path / "bin" / "systemctl", SYSTEMCTL.format(pid=running.pid))
     state = ask(tmp_path, running.port, shell, awk)
     assert state.port_owner == (running.pid, "python") and state.health_status == 503
     assert (state.vm_lck_mib, state.mapped_zero_mib) == (2.0, 5.0)
 
 
 def test_a_port_held_by_another_process_is_seen(running: Running, tmp_path: Path) -> None:
-    tool(
-        tmp_path, "systemctl", "echo ActiveState=inactive; echo MainPID=0; echo LoadState=not-found"
+    write_program(
+        tmp_path / "bin" / "systemctl",
+        "echo ActiveState=inactive; echo MainPID=0; echo LoadState=not-found",
     )
     state = ask(tmp_path, running.port)
     assert (state.main_pid, state.active_state, state.loaded) == (0, "inactive", False)
@@ -161,12 +154,15 @@ def test_a_server_is_asked_where_it_listens(address: str, tmp_path: Path) -> Non
 def test_nothing_listens_and_there_is_no_systemd(tmp_path: Path) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # bound, but it does not listen
-        tool(tmp_path, "systemctl", "echo 'System has not been booted with systemd' >&2; exit 1")
+        write_program(
+            tmp_path / "bin" / "systemctl",
+            "echo 'System has not been booted with systemd' >&2; exit 1",
+        )
         assert ask(tmp_path, held.getsockname()[1]) == ServiceState()
 
 
 def test_a_process_that_is_gone_leaves_its_fields_empty(tmp_path: Path) -> None:
-    tool(tmp_path, "systemctl", SYSTEMCTL.format(pid=4194305))
+    write_program(tmp_path / "bin" / "systemctl", SYSTEMCTL.format(pid=4194305))
     state = ask(tmp_path, 1)
     assert state.main_pid == 4194305 and state.config_digest is None
     assert (state.vm_lck_mib, state.memlock_limit) == (0.0, "")
@@ -186,51 +182,9 @@ def test_pages_mapped_from_the_driver_are_counted_by_their_addresses(tmp_path: P
     (proc / "maps").write_text("\n".join(lines) + "\n")
     for name in ("status", "limits", "environ"):
         (proc / name).write_text("")
-    tool(tmp_path, "systemctl", "echo MainPID=7")
+    write_program(tmp_path / "bin" / "systemctl", "echo MainPID=7")
     command = Service().command(port=1).replace("/proc/", f"{tmp_path}/proc/")
     text = run_script(["sh", "-c", f"PATH={tmp_path}/bin:$PATH\n{command}"], None, tmp_path)
     state = Service().process(text.splitlines())
     assert state.mapped_device_mib == 2 + 256 * 1024
     assert state.mapped_zero_mib == 1
-
-
-def access(scratch: Path, path: str) -> AccessState:
-    text = run_script(["sh", "-c", f"PATH={path}\n{Access().command()}"], None, scratch)
-    return Access().process(text.splitlines())
-
-
-def test_access_of_whoever_runs_this(tmp_path: Path) -> None:
-    before = time.time()
-    state = access(tmp_path, os.environ["PATH"])
-    assert state.uid == os.getuid()
-    assert int(before) <= state.epoch_s <= time.time() + 1
-    assert state.init == Path("/proc/1/comm").read_text().strip()
-    if state.uid == 0:
-        assert state.sudo and state.sudo_said == ""
-
-
-@pytest.mark.parametrize(
-    ("sudo", "allowed", "said"),
-    [
-        ("exit 0", True, ""),
-        ("echo 'sudo: a password is required' >&2; exit 1", False, "sudo: a password is required"),
-        (
-            "printf 'Sorry,\\tuser x may\\nnot run sudo\\n'; exit 1",
-            False,
-            "Sorry, user x may not run sudo",
-        ),
-    ],
-)
-def test_access_of_an_ordinary_user(sudo: str, allowed: bool, said: str, tmp_path: Path) -> None:
-    tool(tmp_path, "id", '[ "$1" = -un ] && echo engineer || echo 1000')
-    tool(tmp_path, "sudo", sudo)
-    state = access(tmp_path, f"{tmp_path}/bin:$PATH")
-    assert (state.uid, state.user, state.sudo, state.sudo_said) == (1000, "engineer", allowed, said)
-
-
-@pytest.mark.parametrize(
-    "output", [["-bash: no such thing"], ["who\t0\troot"], ["clock\tx", "init\t"]]
-)
-def test_an_answer_that_is_none_fails_the_host(output: list[str]) -> None:
-    with pytest.raises(FactProcessError):
-        Access().process(output)

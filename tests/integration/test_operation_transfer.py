@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import random
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyinfra.api import StringCommand
@@ -19,66 +16,12 @@ from pyinfra.context import ctx_host
 
 from boxwright.operation import Ask, Download, Endpoints, curl_quoted, transfer
 from boxwright.plan.results import Refusal
-from tests.integration.serving import running
+from tests.integration.download_site import BODY, TOKEN, Site, serving_site
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("curl") and shutil.which("flock")), reason="needs curl and flock"
 )
-
-BODY = random.Random(7).randbytes(300_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
-TOKEN = "hf_verysecret"  # made up
-
-
-@dataclass
-class Site:
-    """What the server was asked, and how it is to behave."""
-
-    url: str = ""
-    ranges: bool = True
-    status: int = 0  # answer everything with this status
-    cut_after: int = 0  # close the connection after so many bytes, while `cuts` last
-    cuts: int = 0
-    body: bytes = BODY
-    asked: list[tuple[str, str | None, str | None]] = field(default_factory=list)
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    made = Site()
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
-            return
-
-        def do_GET(self) -> None:
-            asked = self.headers.get("Range")
-            made.asked.append((self.path, asked, self.headers.get("Authorization")))
-            if self.path.startswith("/resolve"):
-                other = made.url.replace("127.0.0.1", "localhost") + "/cdn"
-                self.send_response(302)
-                self.send_header("Location", other)
-                self.end_headers()
-                return
-            if made.status:
-                self.send_error(made.status)
-                return
-            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and made.ranges else 0
-            self.send_response(206 if start else 200)
-            if start:
-                whole = len(made.body)
-                self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
-            self.send_header("Content-Length", str(len(made.body) - start))
-            self.end_headers()
-            rest = made.body[start:]
-            if made.cuts:
-                made.cuts -= 1
-                rest = rest[: made.cut_after]
-            self.wfile.write(rest)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    with running(server) as made.url:
-        yield made
 
 
 class Listener:
@@ -98,6 +41,12 @@ class Sent:
     refusal: Refusal | None
     commands: list[str]
     heard: list[str]
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving_site() as site:
+        yield site
 
 
 @pytest.fixture

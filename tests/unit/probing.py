@@ -13,6 +13,7 @@ from typing import Any
 
 from boxwright.machine import machine_from_json
 from tests.lab.hardware.tree import write_tree
+from tests.unit.shell import write_program
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBE = ROOT / "boxwright" / "facts" / "probe.sh"
@@ -81,10 +82,7 @@ def card(tree: Path) -> dict[str, Any]:
 
 def program(tree: Path, name: str, text: str) -> None:
     """A tool inside the tree, as a shell script."""
-    path = tree / "usr" / "bin" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
+    write_program(tree / "usr" / "bin" / name, text)
 
 
 def write_cpus(tree: Path, cpus: dict[int, Files]) -> None:

@@ -26,11 +26,16 @@ def answered(kind: Any, directory: Path | None = None, stdin: str = "", **argume
     return kind().process(lines) if lines else kind.default()
 
 
+def write_program(path: Path, text: str) -> None:
+    """A program in shell at `path`, whose directory is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
 @contextmanager
 def programs(directory: Path, **scripts: str) -> Iterator[Path]:
     """A directory of small shell programs by name."""
     for name, body in scripts.items():
-        file = directory / name.replace("_", "-")
-        file.write_text(f"#!/bin/sh\n{body}\n")
-        file.chmod(0o755)
+        write_program(directory / name.replace("_", "-"), body)
     yield directory

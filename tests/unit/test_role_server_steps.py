@@ -1,4 +1,4 @@
-"""Bodies of runtime, models and server driven as pyinfra drives them: when they act, and how."""
+"""Bodies of the server role: when the service is written, started, restarted or left alone."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyinfra.context import ctx_host
 from pyinfra.facts.server import Command
 
 from boxwright import facts
-from boxwright.operation import Need, no_room
-from roles.models import operations as models
-from roles.runtime import operations as runtime
-from roles.runtime import proofs as runtime_proofs
-from roles.runtime.leftovers import BuildLeftovers
 from roles.server import answers, operations, proofs
 from roles.server.key import KEY_PATH
 from roles.server.unit import UNIT_PATH
@@ -39,8 +33,7 @@ def key_file(tmp_path: Path) -> str:
 
 
 def wish_of(host: RoleHost) -> Wish:
-    with ctx_host.use(host):
-        wish = wish_for_host()
+    wish = host.ask(wish_for_host)
     assert isinstance(wish, Wish), wish
     return wish
 
@@ -53,9 +46,6 @@ def serving(service: facts.ServiceState, **data: Any) -> RoleHost:
         service = replace(service, config_digest=wish_of(host).digest)
     host.facts[facts.Service] = lambda unit, port: service
     return host
-
-
-# -- server ------------------------------------------------------------------------------------
 
 
 def test_a_service_that_runs_what_is_planned_is_left_alone() -> None:
@@ -163,81 +153,3 @@ def test_the_unit_is_written_once_and_old_dropins_of_ours_go() -> None:
     assert host.run(operations.write_unit) == []
     host.facts[Command] = f"{UNIT_PATH}.d/nice.conf\n{UNIT_PATH}.d/old.conf"
     assert host.run(operations.write_unit) == [f"rm -f -- {UNIT_PATH}.d/old.conf"]
-
-
-# -- runtime -----------------------------------------------------------------------------------
-
-
-def test_a_release_that_is_not_current_becomes_it_in_one_step() -> None:
-    host = box(machine("ryzen"))
-    (sent,) = host.run(runtime.choose_release)
-    release = wish_of(host).settings.release
-    assert sent == (
-        f"ln -sfn {release} /opt/llama.cpp/.current.new"
-        " && mv -T /opt/llama.cpp/.current.new /opt/llama.cpp/current"
-    )
-    host.facts[facts.Releases] = facts.ReleasesState(current=release)
-    assert host.run(runtime.choose_release) == []
-
-
-def test_leftovers_go_and_tidy_hosts_are_left_alone() -> None:
-    host = box(machine("ryzen"))
-    host.facts[BuildLeftovers] = ()
-    assert host.run(runtime.tidy_releases) == []
-    host.facts[facts.Releases] = facts.ReleasesState(leftovers=("b1-cpu-x64.part",))
-    (sent,) = host.run(runtime.tidy_releases)
-    assert "/opt/llama.cpp/b1-cpu-x64.part" in sent.split()
-
-
-@pytest.mark.parametrize("devices", ["", "  CUDA0: RTX 5090 (32607 MiB, 32000 MiB free)\n"])
-def test_llama_server_has_to_see_every_card_that_is_used(devices: str) -> None:
-    host = box(machine("ryzen"))
-    host.facts[Command] = lambda command: f"Available devices:\n{devices}"
-    host.run(runtime_proofs.prove_devices)
-    assert (host.refusal is None) is bool(devices)
-
-
-# -- models ------------------------------------------------------------------------------------
-
-
-def test_a_model_that_its_stamp_vouches_for_costs_no_command() -> None:
-    host = box(machine("ryzen"))
-    for step in (models.adopt_files, models.fetch_files, models.stamp_files, models.prove_files):
-        assert host.run(step) == []
-
-
-def test_a_model_that_was_touched_is_no_longer_proved() -> None:
-    host = box(machine("ryzen"))
-    with ctx_host.use(host):
-        state = host.get_fact(facts.Models, directory="/srv/models")
-    touched = replace(state, files=(replace(state.files[0], mtime_s=2),))
-    host.facts[facts.Models] = lambda directory: touched
-    host.run(models.prove_files)
-    assert host.refusal is not None and "tiny.gguf" in host.refusal
-
-
-def test_room_is_asked_of_the_mount_that_holds_the_path() -> None:
-    disks = [
-        {"mount": "/", "filesystem": "ext4", "size_mib": 100, "free_mib": 50},
-        {"mount": "/srv", "filesystem": "ext4", "size_mib": 1000, "free_mib": 900},
-    ]
-    report = machine("ryzen", disks=disks)
-    assert no_room(report, Need("model x", "/srv/models", 900, "free space")) is None
-    full = no_room(report, Need("model x", "/srv/models", 901, "free space"))
-    assert full is not None
-    assert full.reason == "model x needs 901 MiB free on /srv (/srv/models), has 900 MiB"
-    assert full.cure == "free space"
-    assert no_room(report, Need("x", "/srvother", 51, "y")) is not None
-
-
-def test_what_lies_on_one_disk_has_to_fit_there_together() -> None:
-    disks = [
-        {"mount": "/", "filesystem": "ext4", "size_mib": 100, "free_mib": 50},
-        {"mount": "/srv", "filesystem": "ext4", "size_mib": 1000, "free_mib": 900},
-    ]
-    report = machine("ryzen", disks=disks)
-    parts = (Need("a", "/usr", 30, "clean"), Need("b", "/opt", 10, "move b"))
-    assert no_room(report, *parts, Need("m", "/srv/models", 900, "less")) is None
-    full = no_room(report, *parts, Need("b", "/var", 11, "move b"))
-    assert full is not None and full.cure == "clean; or move b"
-    assert full.reason == "a (30 MiB) and b (21 MiB) need 51 MiB free on /, has 50 MiB"
