@@ -44,7 +44,7 @@ from boxwright.operation.reboot import is_this_machine, reboot_into_new_boot
 from boxwright.operation.recent import recently
 from boxwright.operation.releases import stamped_as_planned
 from boxwright.operation.rpmfusion import rpmfusion_releases
-from boxwright.operation.sizes import hashing_timeout_s, size_text
+from boxwright.operation.sizes import MIB, hashing_timeout_s, size_text
 from boxwright.operation.space import BUILDS, PACKED, Need, disk_of, no_room, release_needs
 from boxwright.operation.step import Commands, RefusalCommand, attempt, noop, operation, refuse
 from boxwright.operation.transfer import Download, fetch
@@ -53,6 +53,7 @@ from boxwright.plan import args_digest, hardware_digest, modules_digest
 
 __all__ = [
     "BUILDS",
+    "MIB",
     "NO_SERVER",
     "PACKED",
     "SILENT",

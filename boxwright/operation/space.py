@@ -11,12 +11,12 @@ from pyinfra.facts.files import Directory, File
 from boxwright.machine import Disk, Machine
 from boxwright.operation.packs import kept_pack
 from boxwright.operation.planning import release_assets
+from boxwright.operation.sizes import MIB
 from boxwright.plan.results import Refusal, RuntimePlan, SourceBuild
 
 BUILDS = "/var/cache/boxwright/build"  # one directory per release that is compiled
 PACKED = "/var/cache/boxwright/packs"  # what was compiled elsewhere, or for others, on its way
 UNPACKED_PER_PACKED = 4  # upstream's CUDA asset: 0.2 GB packed, 0.7 GB unpacked
-MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 from boxwright.operation import (
+    MIB,
     UNREACHABLE_CURE,
     Commands,
     Download,
@@ -37,8 +38,6 @@ from roles.models.state import (
     settled,
     stamp_of,
 )
-
-MIB = 1024 * 1024
 
 
 @operation

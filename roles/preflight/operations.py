@@ -10,6 +10,7 @@ from pyinfra.context import host, state
 
 from boxwright.facts import Access, AccessState, Models, Releases, Service
 from boxwright.operation import (
+    MIB,
     Commands,
     Need,
     disk_of,
@@ -33,7 +34,6 @@ UNIT = "llama-server.service"
 DRIVER_MIB = 3072  # packages, headers, compiler and the module's build
 BOOT_MIB = 200  # a second initramfs while one is made anew, with the module's firmware
 PACKAGES_MIB = 512  # what base installs, and the package lists
-MIB = 1024 * 1024
 
 _said: set[tuple[str, str]] = set()
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,29 +14,14 @@ from boxwright.facts import Access, AccessState, PortOwner, Service, ServiceStat
 from boxwright.machine import Disk
 from boxwright.plan.results import ModelFile
 from roles.preflight import endpoints, operations
-from roles.preflight.reach import CurlReach, EffectiveUser, Reach, ReachAnswer
-from tests.integration.serving import running
-from tests.unit.driver_hosts import on
-from tests.unit.plans import FEDORA, HELP, PASCAL, ROCKY_10, machine, tiny
+from roles.preflight.reach import EffectiveUser
+from tests.integration.preflight_hosts import with_release
+from tests.unit.plans import machine, tiny
 from tests.unit.role_host import RoleHost, box
 from tests.unit.shell import answered
 
-CUDA = "llama-b11669-bin-ubuntu-cuda-{}-x64.tar.gz"
-CUDA_ASSETS = (CUDA, f"cudart-{CUDA}")
-ROWS = ("mine-b11669-12.8.tar.gz", "cudart-b11669-12.8.tar.gz")  # tests.unit.driver_hosts
-CPU_ASSETS = ("llama-b11669-bin-ubuntu-x64.tar.gz",)
-FLAGS = frozenset(re.findall(r"--?[A-Za-z][\w-]*", (HELP / "b11669.txt").read_text()))
 NOW_S = 1_790_000_000
 ROOT_ACCESS = AccessState(uid=0, user="root", sudo=True, init="systemd")
-
-
-def with_release(host: RoleHost, cuda: str | None = "12.8", assets: Sequence[str] = ()) -> RoleHost:
-    """The host, its release of llama.cpp installed, so that nothing is asked for it."""
-    names = assets or ([name.format(cuda) for name in CUDA_ASSETS] if cuda else CPU_ASSETS)
-    sums = tuple((name, "0" * 64) for name in names)
-    stamp = facts.ReleaseStamp(f"b11669-{cuda or 'cpu'}-x86_64", "b11669", cuda, sums, FLAGS)
-    host.facts[facts.Releases] = facts.ReleasesState(stamp.release, (stamp,))
-    return host
 
 
 def logged_in(**access: object) -> RoleHost:
@@ -173,62 +154,6 @@ def test_what_fits_alone_and_not_together_is_refused_before_anything_is_installe
             assert f"need {need_mib} MiB free on /" in str(host.refusal)
 
 
-class Web(BaseHTTPRequestHandler):
-    """A server with one key file."""
-
-    def do_GET(self) -> None:
-        found = self.path.endswith("8793f200.pub")
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Length", "4")
-        self.end_headers()
-        self.wfile.write(b"key\n")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def web() -> Iterator[str]:
-    with running(ThreadingHTTPServer(("127.0.0.1", 0), Web)) as url:
-        yield url
-
-
-@pytest.mark.skipif(not Path("/usr/lib/apt/apt-helper").exists(), reason="needs apt")
-def test_apt_s_own_downloader_tells_what_the_host_reaches(web: str) -> None:
-    direct = 'Acquire::http::Proxy::127.0.0.1 "DIRECT";\n'
-    urls = [f"{web}/8793F200.pub", f"{web}/8793f200.pub"]
-    assert answered(Reach, stdin=direct, urls=urls) == ReachAnswer(True)
-    missing = answered(Reach, stdin=direct, urls=urls[:1])
-    assert not missing.reached and "404" in missing.said
-
-
 def test_who_sudo_makes_of_the_login_is_asked_of_id() -> None:
     assert answered(EffectiveUser) == os.geteuid()
     assert EffectiveUser().process(["Welcome", "1000"]) == 1000
-
-
-@pytest.mark.skipif(not Path("/usr/bin/curl").exists(), reason="needs curl")
-def test_a_host_with_dnf_asks_with_curl(web: str) -> None:
-    urls = [f"{web}/8793F200.pub", f"{web}/8793f200.pub"]
-    assert answered(CurlReach, stdin="\n", urls=urls) == ReachAnswer(True)
-    missing = answered(CurlReach, stdin="\n", urls=urls[:1])
-    assert not missing.reached and "404" in missing.said
-    closed = 'proxy = "http://127.0.0.1:9"\n'
-    assert not answered(CurlReach, stdin=closed, urls=urls).reached, "the proxy is what is asked"
-
-
-def test_what_vouches_for_the_driver_is_asked_for_by_its_family_s_means() -> None:
-    host = with_release(on(ROCKY_10, PASCAL), assets=ROWS)
-    host.facts[CurlReach] = lambda urls: ReachAnswer(False, f"no route to {len(urls)}")
-    host.run(endpoints.endpoints_answer)
-    assert host.refusal is not None and "no route to 2" in host.refusal
-    assert "/rhel10/x86_64/CDF6BA43.pub" in host.refusal
-
-
-@pytest.mark.parametrize("there", [(), ("rpmfusion-free-release", "rpmfusion-nonfree-release")])
-def test_rpm_fusion_has_to_answer_only_while_it_is_missing(there: tuple[str, ...]) -> None:
-    host = with_release(on(FEDORA, PASCAL), assets=ROWS)
-    host.install(*there, version="44")
-    host.facts[CurlReach] = lambda urls: ReachAnswer(False, f"404 {urls[0]}")
-    host.run(endpoints.endpoints_answer)
-    assert ("rpmfusion-free-release-44" in (host.refusal or "")) is (not there)
