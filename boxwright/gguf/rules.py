@@ -105,7 +105,7 @@ SHARED_KV_ARCHITECTURES = frozenset({"gemma4"})
 
 # An indexer's own keys are cached beside K, one head of `attention.indexer.key_length` (DSA caches,
 # src/llama-kv-cache-dsa.cpp) in the layers that `attention.indexer.types` names, by default all.
-INDEXED = frozenset({"deepseek32", "glm-dsa", "glm5-next", "hy_v4", "qwen4exp"})
+INDEXED = frozenset({"deepseek32", "dots3note", "glm-dsa", "glm5-next", "hy_v4", "qwen4exp"})
 # … with a gate and the key of the pool beside each (src/llama-memory-hybrid-idx.cpp)
 INDEXER_ROWS = {"glm5-next": 3, "qwen4exp": 2}
 # … and here a head of V too, past the leading dense layers (src/llama-kv-cache-msa.cpp).

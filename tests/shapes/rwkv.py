@@ -109,8 +109,34 @@ def qrwkv6() -> Model:
     )  # fmt: skip
 
 
+def arwkv() -> Model:
+    """ARWKV 7B: RWKV 7 without gates in place of Qwen2.5's attention."""
+    hidden, width = 3584, 18944
+    s = Sizes(28, hidden, hidden // 64, hidden // 64, 64, 152064)
+
+    def layer(number: int) -> Iterator[Tensor]:
+        yield from s.norms("attn_norm", "ffn_norm")
+        for part, rank in (("w", 96), ("a", 96), ("v", 96 if number == 0 else 64)):
+            yield f"time_mix_{part}0.weight", (hidden,), F32
+            yield f"time_mix_{part}1.weight", (hidden, rank), Q8_0
+            yield f"time_mix_{part}2.weight", (rank, hidden), Q8_0
+        yield "time_mix_lerp_fused.weight", (hidden, 1, 1, 5), F32
+        for name in ("k_k", "k_a", "r_k"):
+            yield f"time_mix_{name}.weight", (hidden,), F32
+        for name in ("key", "value", "receptance", "output"):
+            yield f"time_mix_{name}.weight", (hidden, hidden), Q8_0
+        yield from s.feed_forward(width)
+
+    return model(
+        "arwkv-7b", "arwkv7", s, layer, feed_forward_length=width, wkv__head_size=64,
+        attention__decay_lora_rank=96, attention__iclr_lora_rank=96,
+        attention__value_residual_mix_lora_rank=64, token_shift_count=1,
+    )  # fmt: skip
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     "rwkv6-7b": lambda: rwkv6("rwkv6-7b", 32, 4096, 14336),
+    "arwkv-7b": arwkv,
     "rwkv6-1.6b": lambda: rwkv6("rwkv6-1.6b", 24, 2048, 7168, fused=False),
     "rwkv7-7b": lambda: rwkv7("rwkv7-7b", 32, 4096),
     "qrwkv6-32b": qrwkv6,

@@ -42,6 +42,7 @@ def whole(model: Prepared, batch: Batch, crosses: bool = False) -> Buffers:
         (Case("phi-4", **ONE, experts="none"), 629),
         (Case("llama-4-scout", **ONE, experts="all"), 1469),
         (Case("qwen2-57b-a14b", **ONE, experts="all"), 869),
+        (Case("dots3-note", **ONE, experts="all"), 920),
         (Case("minimax-01", **ONE, experts="all"), 875),
         (Case("talkie-13b", **ONE, experts="none"), 749),
         (Case("minicpm3-4b", **ONE, experts="none"), 1268),

@@ -65,6 +65,15 @@ PRINTED = [
         Case("minicpm3-4b", 2, 16384, "f16", 1024, "none", layers=32),
         [(1016, 3200, 137), (1143, 3000, 306), (2159, 6200, 157)],
     ),
+    # a part of a layer is computed where the next one's state lies
+    (
+        Case("arwkv-7b", 2, 16384, "f16", 512, "none", parallel=3),
+        [(3907, 39, 276), (3938, 34, 507), (552, 0, 70)],
+    ),
+    (
+        Case("dots3-note", 2, 65536, "q8_0", 2048, "half", parallel=2),
+        [(2932, 155, 1274), (22772, 108, 1302), (20071, 0, 875)],
+    ),
     (
         Case("command-r7b", 1, 32768, "f16", 512, "none", layers=10),
         [(3051, 492, 508), (6145, 964, 168)],

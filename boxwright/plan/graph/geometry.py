@@ -5,6 +5,8 @@ Keys: src/llama-arch.cpp, b11549.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from boxwright.plan.graph import traits
 from boxwright.plan.graph.blockwise import Blockwise
 from boxwright.plan.graph.compressed import Compression
@@ -63,7 +65,7 @@ def latent(architecture: str, metadata: Metadata) -> Latent | None:
         metadata.at("attention.indexer.top_k"),
         turned=architecture != "hy_v4",
     )
-    return Latent(
+    found = Latent(
         rank=rank,
         rope=metadata.at("rope.dimension_count"),
         head_k=metadata.at("attention.key_length_mla") or metadata.at("attention.key_length"),
@@ -71,7 +73,14 @@ def latent(architecture: str, metadata: Metadata) -> Latent | None:
         indexer=indexer if heads else None,
         turns=architecture not in traits.NO_ROPE,
         tempered=traits.tempered(architecture, metadata),
+        squashes_first=architecture == "dots3note",
     )
+    narrow = metadata.at("attention.kv_lora_rank_swa")
+    if not narrow:
+        return found
+    head_k, head_v = (metadata.at(f"attention.{part}_length_mla_swa") for part in ("key", "value"))
+    windowed = replace(found, rank=narrow, head_k=head_k, head_v=head_v, indexer=None)
+    return replace(found, windowed=windowed)
 
 
 def pools(metadata: Metadata) -> Pools:

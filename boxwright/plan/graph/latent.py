@@ -18,7 +18,8 @@ from boxwright.plan.graph.tensors import Tensor
 @dataclass(frozen=True)
 class Latent:
     """`rank` elements of each cached row are content, `rope` carry the position; `tempered` has
-    queries multiplied by a number for each token."""
+    queries multiplied by a number for each token, `windowed` is what layers with a sliding window
+    have instead, `squashes_first` squashes gates before they are spread over heads."""
 
     rank: int
     rope: int
@@ -27,6 +28,8 @@ class Latent:
     indexer: Indexer | None = None
     turns: bool = True
     tempered: bool = False
+    windowed: Latent | None = None
+    squashes_first: bool = False
 
     def roped(self, net: Net, x: Tensor) -> Tensor:
         """x turned by its position, unless a model's recurrent layers tell it (Kimi Linear)."""
@@ -35,6 +38,8 @@ class Latent:
 
 def attention(net: Net, block: Block, x: Tensor, geometry: Latent) -> Tensor:
     """One layer's attention."""
+    if block.window is not None and geometry.windowed is not None:
+        geometry = geometry.windowed
     tokens, rank = x.ne[1], geometry.rank
     if block.has("attn_q.weight"):
         q = net.linear(x, block, "attn_q")
@@ -47,6 +52,7 @@ def attention(net: Net, block: Block, x: Tensor, geometry: Latent) -> Tensor:
     joined = net.linear(x, block, "attn_kv_a_mqa")
     content = ops.part(joined, rank, tokens)
     rope = ops.heads_of(joined, geometry.rope, 1, tokens, joined.ne[0])
+    rope = net.norm(rope, block, "attn_k_norm") if block.has("attn_k_norm.weight") else rope
     rope = geometry.roped(net, rope)
     content = net.norm(content, block, "attn_kv_a_norm")
     if block.has("attn_k_b.weight"):
@@ -70,29 +76,33 @@ def _absorbed(
     key = ops.concat(value, rope, 0)
     for one in (query, value, key):
         net.graph.expand(one)
-    cells, streams = net.batch.cells, net.batch.streams
+    cells, streams = net.cells(block), net.batch.streams
     cache = net.cache(block, block.cached_k, cells, net.batch.cache)
     net.store(block, cache, key, "k")
     k = ops.reshape(cache, block.cached_k, 1, cells, streams)
     v = ops.view(k, (geometry.rank, 1, cells, streams), k.nb)
     mask = net.mask(block)
-    seen = mask if net.picked is None else unmasked(mask, net.picked)
+    seen = mask
+    if net.picked is not None and block.window is None:
+        seen = unmasked(mask, net.picked)
     sinks = net.weight(block, "attn_sinks.weight")
     made = through_values(net, query, k, v, weight_v, seen, sinks)
     return net.linear(_gated(net, block, made, x, geometry), block, "attn_output")
 
 
 def _gated(net: Net, block: Block, made: Tensor, x: Tensor, geometry: Latent) -> Tensor:
-    """Attention's result times a gate for each element (Kimi K3) or head (Ling 3), if any."""
+    """Attention's result times a gate for each element (Kimi K3) or head (Ling 3, dots), if any."""
     if not block.has("attn_gate.weight"):
         return made
     gate = net.linear(x, block, "attn_gate")
     if gate.ne[0] == made.ne[0]:
         return ops.over(made, ops.over(gate))
-    tokens = x.ne[1]
-    gate = ops.over(ops.reshape(gate, 1, block.heads, tokens))
-    apart = ops.over(ops.reshape(made, geometry.head_v, block.heads, tokens), gate)
-    return ops.cont(apart, *made.ne[:2])
+    sizes = 1, block.heads, x.ne[1]
+    squashed = ops.reshape(ops.over(gate), *sizes)
+    gate = squashed if geometry.squashes_first else ops.over(ops.reshape(gate, *sizes))
+    apart = ops.over(ops.reshape(made, geometry.head_v, *sizes[1:]), gate)
+    joined = ops.reshape if geometry.squashes_first else ops.cont
+    return joined(apart, *made.ne[:2])
 
 
 def through_values(

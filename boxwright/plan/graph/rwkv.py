@@ -172,7 +172,8 @@ def _time7(net: Net, block: Block, x: Tensor, before: Tensor, head: int) -> Tens
     r, w, k, v, a = (ops.reshape(one, *split) for one in (r, w, k, v, a))
     sources = (r, w, k, v, ops.over(keys), ops.over(keys, a))
     made = _normed(net, block, _kept(net, block, sources, head, hidden), head)
-    sums = ops.row_sums(added(ops.over(k, r), "r_k"))
+    own = ops.reshape(net.needed(block, "time_mix_r_k.weight"), *split[:2])
+    sums = ops.row_sums(ops.over(ops.over(k, r), own))  # a view of a weight draws nothing there
     made = ops.over(made, ops.reshape(ops.over(v, sums), hidden, tokens))
     return net.linear(ops.over(made, g) if g is not None else made, block, "time_mix_output")
 

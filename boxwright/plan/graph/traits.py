@@ -55,8 +55,8 @@ HIDDEN_KEPT = frozenset({"gpt-oss", "mimo2", "step35"})
 NORMED_BY_METADATA = frozenset(
     {
         "afmoe", "bailingmoe", "bailingmoe2", "bailingmoe3", "cohere2moe", "deepseek2",
-        "deepseek2-ocr", "deepseek32", "deepseek4", "dots1", "exaone-moe", "glm-dsa", "glm4moe",
-        "glm5-next", "hy_v3", "hy_v4", "k2-horizon", "kimi-k3", "laguna", "minimax-m3",
+        "deepseek2-ocr", "deepseek32", "deepseek4", "dots1", "dots3note", "exaone-moe", "glm-dsa",
+        "glm4moe", "glm5-next", "hy_v3", "hy_v4", "k2-horizon", "kimi-k3", "laguna", "minimax-m3",
         "nemotron_h_moe", "step35",
     }
 )  # fmt: skip
