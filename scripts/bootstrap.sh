@@ -1,6 +1,10 @@
 # Sourced by the other scripts, from the checkout's root: puts what they need on this machine.
 # shellcheck shell=bash
 
+# The lab's packages and hosts are made of files that others than root have to read.
+umask 022
+: "${HOME:=$(cd ~ && pwd)}"
+
 # Debian and Ubuntu packages that the lab's hosts and servers are made with.
 LAB_PACKAGES=(
   apt-utils ca-certificates curl debian-archive-keyring dpkg-dev gpg iproute2 mmdebstrap nginx-light

@@ -21,6 +21,7 @@ settings.load_profile("gate")
 for name in [*os.environ]:
     if name in ("FORCE_COLOR", "NO_COLOR", "CDPATH") or name.startswith("GIT_"):
         del os.environ[name]
+os.umask(0o022)
 
 
 def pytest_collection_finish() -> None:

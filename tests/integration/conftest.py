@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,12 +21,17 @@ from tests.unit.role_host import RoleHost
 
 
 @pytest.fixture
-def fresh_supply(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy that this machine is set to use stands before a test's own servers."""
+    for name in [one for one in os.environ if one.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def fresh_supply(direct: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No answers of other tests, a cache of one's own, waits that a test can wait for."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(http, "RETRY_WAITS_S", (0.01, 0.01, 0.01))
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
     supply.forget()
     yield
     supply.forget()

@@ -152,10 +152,11 @@ def run_fleet(directory: Path, deploy: str, hosts: Mapping[str, dict[str, Any]],
     only = directory / "preflight_only.py"
     only.write_text(PREFLIGHT_ONLY)
     file = str(only) if deploy == "preflight" else deploy
+    direct = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     done = subprocess.run(
         [sys.executable, "-m", "pyinfra", str(inventory), file, "-y", "--json", "-vv", *more],
         cwd=ROOT,
-        env={**os.environ, "XDG_CACHE_HOME": str(directory / "cache"), "NO_COLOR": "1"},
+        env={**direct, "XDG_CACHE_HOME": str(directory / "cache"), "NO_COLOR": "1"},
         capture_output=True,
         text=True,
         timeout=180,

@@ -164,7 +164,7 @@ def test_a_sharded_file_is_named_by_one_shard_and_needs_all(tmp_path: Path) -> N
     assert "00002-of-00002" in done.stderr
 
 
-def test_a_url_of_a_hub_is_planned_from_its_header_alone(world: Endpoints) -> None:
+def test_a_url_of_a_hub_is_planned_from_its_header_alone(world: Endpoints, direct: None) -> None:
     url = f"{world.hub_url}/{REPOSITORY}/resolve/main/{FILE}"
     ryzen = plans("--facts", RYZEN, "--gguf", url)["ryzen"]
     assert ryzen["refusal"] is None

@@ -36,7 +36,7 @@ def test_the_text_that_is_sent_tells_the_same_as_the_file(tmp_path: Path) -> Non
     ways = [
         ["sh", "-c", Machine().command()],
         ["sh", str(PROBE)],
-        ["sh", "-c", f"cd {PROBE.parent} && sh probe.sh"],
+        ["sh", "-c", f"cd {shlex.quote(str(PROBE.parent))} && sh probe.sh"],
         ["sh", "-c", f"cd {tmp_path} && sh link.sh"],
     ]
     reports = [Machine().process(run_script(way, None, tmp_path).splitlines()) for way in ways]

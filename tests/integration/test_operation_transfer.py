@@ -44,7 +44,7 @@ class Sent:
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
+def site(direct: None) -> Iterator[Site]:
     with serving_site() as site:
         yield site
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -157,7 +158,7 @@ def test_a_copy_without_its_parts_says_so_and_prints_no_half_report(
     for command in asked:
         done = subprocess.run(
             command, cwd=tmp_path / "facts", input=PROBE.read_text(), capture_output=True,
-            text=True, timeout=120, check=False,
+            text=True, timeout=120, check=False, env={"PATH": os.environ["PATH"]},
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (1, "")
         (said,) = done.stderr.splitlines()
