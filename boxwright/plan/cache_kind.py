@@ -46,7 +46,7 @@ def _obstacle(kind: str, shape: ModelShape) -> str | None:
     metadata = Metadata(shape)
     heads = metadata.at("attention.head_count")
     for part in ("key_length", "value_length"):
-        for window in {layer.sliding_window for layer in shape.layers}:
+        for window in dict.fromkeys(layer.sliding_window for layer in shape.layers):
             size = metadata.head(part, window, shape.hidden_size, heads)
             if size % elements:
                 return f"its heads have {size} elements, needs a multiple of {elements}"

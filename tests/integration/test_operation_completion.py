@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,15 @@ class Server:
         self.arguments: list[str] = []
 
 
+def arguments_of_all() -> list[str]:
+    """What every user of the machine could read while the question is being answered."""
+    words = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # a process may end at any moment
+            words.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return words
+
+
 @pytest.fixture
 def server() -> Iterator[tuple[Server, str]]:
     kept = Server()
@@ -40,12 +50,7 @@ def server() -> Iterator[tuple[Server, str]]:
                     "body": json.loads(body) if body else None,
                 }
             )
-            # what every user of the machine could read while the question is being answered
-            kept.arguments += [
-                path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                for path in Path("/proc").glob("[0-9]*/cmdline")
-                if path.exists()
-            ]
+            kept.arguments += arguments_of_all()
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b'{"timings": {"predicted_n": 1}}')
