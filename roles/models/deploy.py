@@ -2,7 +2,7 @@
 
 from pyinfra.api import deploy
 
-from roles.models import operations
+from roles.models import operations, proofs
 from roles.models.defaults import DEFAULTS
 
 
@@ -12,10 +12,10 @@ def fetch() -> None:
     operations.adopt_files(name="Adopt model files that are there")
     operations.fetch_files(name="Fetch model files")
     operations.stamp_files(name="Stamp the model")
-    operations.prove_files(name="Prove that the model is whole")
+    proofs.prove_files(name="Prove that the model is whole")
 
 
 @deploy("Models", data_defaults=DEFAULTS)
 def verify() -> None:
     """Prove the model; change nothing."""
-    operations.prove_files(name="Prove that the model is whole")
+    proofs.prove_files(name="Prove that the model is whole")

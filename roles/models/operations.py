@@ -29,15 +29,7 @@ from boxwright.operation import (
 from boxwright.plan.results import Refusal
 from roles.models.adopt import adopt
 from roles.models.job import Job, planned_job
-from roles.models.state import (
-    WantedFile,
-    candidates,
-    checked_before,
-    missing_bytes,
-    present_at,
-    settled,
-    stamp_of,
-)
+from roles.models.state import WantedFile, candidates, missing_bytes, present_at, settled, stamp_of
 
 
 @operation
@@ -116,27 +108,6 @@ def stamp_files() -> Commands:
             return
     stamp = stamp_of(job.model, job.commit, job.files, state, job.shape)
     yield write_whole(f"{job.model.directory}/boxwright.json", json.dumps(stamp) + "\n")
-
-
-@operation
-def prove_files() -> Commands:
-    """Every file of the planned model is there, as large and as old as when it was checked."""
-    job = yield from planned_job()
-    if job is None:
-        return
-    state = job.state()
-    if settled(state, job.model, job.files):
-        noop(f"{job.model.name} {job.model.quant} is whole")
-        return
-    wrong = [file for file in job.files if not checked_before(state, job.model, file)]
-    named = ", ".join(file.base_name for file in wrong) or "its stamp"
-    yield from refuse(
-        Refusal(
-            f"model {job.model.name} {job.model.quant} in {job.model.directory} is not as stamped:"
-            f" {named} missing or changed",
-            "run deploy/all.py: what is there is checked again, what is missing is fetched",
-        )
-    )
 
 
 def _download(job: Job, file: WantedFile) -> Download:

@@ -9,13 +9,14 @@ from pyinfra.context import ctx_host
 from boxwright import facts
 from boxwright.operation import Need, no_room
 from roles.models import operations as models
+from roles.models import proofs
 from tests.unit.plans import machine
 from tests.unit.role_host import box
 
 
 def test_a_model_that_its_stamp_vouches_for_costs_no_command() -> None:
     host = box(machine("ryzen"))
-    for step in (models.adopt_files, models.fetch_files, models.stamp_files, models.prove_files):
+    for step in (models.adopt_files, models.fetch_files, models.stamp_files, proofs.prove_files):
         assert host.run(step) == []
 
 
@@ -25,7 +26,7 @@ def test_a_model_that_was_touched_is_no_longer_proved() -> None:
         state = host.get_fact(facts.Models, directory="/srv/models")
     touched = replace(state, files=(replace(state.files[0], mtime_s=2),))
     host.facts[facts.Models] = lambda directory: touched
-    host.run(models.prove_files)
+    host.run(proofs.prove_files)
     assert host.refusal is not None and "tiny.gguf" in host.refusal
 
 
