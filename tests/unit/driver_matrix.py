@@ -31,6 +31,7 @@ from tests.unit.plans import (
     VOLTA,
     document,
     gpu,
+    plan_on,
 )
 
 ADA, BLACKWELL_ULTRA, GB10, FUTURE = "10de:2684", "10de:3182", "10de:2e12", "10de:4f00"
@@ -182,3 +183,10 @@ def decided(on: Machine, **wishes: Any) -> DriverPlan | Refusal:
     made = driver.decide(on, distribution, known, wanted, chosen.driven)
     assert made is not None
     return made
+
+
+def driver_on(os: dict[str, Any], *ids: str, **more: Any) -> DriverPlan:
+    """What is planned for a machine with this distribution and these cards."""
+    made = plan_on(os, *ids, **more)
+    assert made.driver is not None, made.refusal
+    return made.driver

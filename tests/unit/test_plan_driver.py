@@ -1,4 +1,4 @@
-"""Which driver a machine gets: by PCI id, distribution, what is installed, Secure Boot, wishes."""
+"""Which driver a machine gets: by PCI id, distribution, Secure Boot, wishes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from boxwright.plan.results import DriverPlan
-from boxwright.plan.versions import at_least, kernel_suffix, runs_ptx, runs_sass
+from tests.unit.driver_matrix import driver_on
 from tests.unit.plans import (
     AMPERE,
     BLACKWELL,
@@ -24,19 +23,10 @@ from tests.unit.plans import (
     TURING,
     UBUNTU,
     VOLTA,
-    gpu,
     installed,
-    machine,
     plan_on,
-    planned,
     refused,
 )
-
-
-def driver_on(os: dict[str, Any], *ids: str, **more: Any) -> DriverPlan:
-    made = plan_on(os, *ids, **more)
-    assert made.driver is not None, made.refusal
-    return made.driver
 
 
 @pytest.mark.parametrize(
@@ -123,87 +113,6 @@ def test_kepler_is_refused_unless_it_is_ignored() -> None:
     assert plan_on(UBUNTU, KEPLER, PASCAL, ignore_gpus=("0000:01:00.0",)).refusal is None
 
 
-@pytest.mark.parametrize(
-    ("os", "card", "version", "flavour"),
-    [
-        (UBUNTU, PASCAL, "580.126.09", "proprietary"),
-        (UBUNTU, AMPERE, "595.58.03", "open"),
-        (DEBIAN_13, BLACKWELL, "620.22.03", "open"),
-        (DEBIAN_13, AMPERE, "580.126.09", "proprietary"),
-    ],
-)
-def test_a_suitable_driver_is_kept_and_rebooted_into_only_if_it_is_not_loaded(
-    os: dict[str, Any], card: str, version: str, flavour: str
-) -> None:
-    cards = [gpu("0000:01:00.0", card, driver="nvidia")]
-    for loaded, reboot in ((version, False), (None, True), ("570.1", True)):
-        found = planned(
-            machine("xeon", os=os, gpus=cards, nvidia=installed(version, flavour, loaded)),
-            gpu_vram_mib={"0000:01:00.0": 16384},
-        ).driver
-        assert found is not None
-        assert (found.source, found.branch) == ("installed", version.split(".")[0])
-        assert (found.flavour, found.reboot, found.remove) == (flavour, reboot, ())
-
-
-@pytest.mark.parametrize(
-    ("loaded", "told", "userspace", "kept"),
-    [
-        ("580.126.09", {"vram_mib": 16384, "compute_cap": "6.1"}, None, True),
-        ("580.126.09", {}, None, True),
-        # the driver that answered is the one before, which a reboot ends
-        ("580.95.05", {"vram_mib": 16384}, None, True),
-        (None, {}, None, False),
-        ("580.126.09", {"vram_mib": 16384}, "580.95.05", False),
-    ],
-)
-def test_libraries_of_which_nothing_is_known_are_no_reason_to_replace_a_driver(
-    loaded: str | None, told: dict[str, Any], userspace: str | None, kept: bool
-) -> None:
-    """Design, section 3: None is "not known"; a report need not have `userspace`."""
-    nvidia = {"loaded": loaded, "installed": "580.126.09", "flavour": "proprietary"}
-    if userspace:
-        nvidia["userspace"] = userspace
-    card = gpu("0000:01:00.0", PASCAL, driver="nvidia", **told)
-    found = planned(
-        machine("xeon", os=UBUNTU, gpus=[card], nvidia=nvidia),
-        gpu_vram_mib={"0000:01:00.0": 16384},
-    ).driver
-    assert found is not None
-    assert (found.source == "installed") is kept
-    assert found.reboot == (not kept or loaded != "580.126.09")
-    assert "nvidia-headless-580-server" in found.packages
-
-
-def test_a_kept_driver_still_names_what_is_to_be_held() -> None:
-    found = driver_on(UBUNTU, PASCAL, nvidia=installed("580.126.09", "proprietary"))
-    assert "nvidia-headless-580-server" in found.packages
-    assert "nvidia-dkms-580-server" in found.hold
-
-
-@pytest.mark.parametrize(
-    ("card", "present"),
-    [
-        (PASCAL, installed("595.58.03", "open", "595.58.03")),
-        (PASCAL, installed("580.126.09", "open")),
-        (BLACKWELL, installed("580.126.09", "proprietary", "580.126.09")),
-        (BLACKWELL, installed("550.163.01", "open")),
-    ],
-)
-def test_a_wrong_branch_or_flavour_is_replaced(card: str, present: dict[str, Any]) -> None:
-    found = driver_on(UBUNTU, card, nvidia=present)
-    assert found.source == "ubuntu-archive" and found.reboot
-    assert "nvidia-dkms-*" in found.remove
-    # a container toolkit is not part of a driver
-    assert "nvidia-*" not in found.remove and "libnvidia-*" not in found.remove
-
-
-def test_parts_of_different_versions_are_installed_again_without_removing_anything() -> None:
-    half = {"installed": "580.126.09", "userspace": None, "flavour": "proprietary"}
-    found = driver_on(UBUNTU, PASCAL, nvidia=half)
-    assert (found.source, found.remove) == ("ubuntu-archive", ())
-
-
 def test_secure_boot_takes_signed_modules_on_ubuntu_and_stops_elsewhere() -> None:
     found = driver_on(UBUNTU, PASCAL, secure_boot=True)
     assert "linux-modules-nvidia-580-server-generic" in found.packages
@@ -246,32 +155,3 @@ def test_a_wished_branch_and_flavour_win_over_the_preferred_and_the_installed() 
     replaced = driver_on(UBUNTU, AMPERE, driver_branch="595", nvidia=present)
     assert (replaced.branch, replaced.source) == ("595", "ubuntu-archive")
     assert replaced.remove
-
-
-@pytest.mark.parametrize(
-    ("arch", "capability", "sass", "ptx"),
-    [
-        ("86-real", "8.6", True, False),
-        ("86-real", "8.9", True, False),
-        ("86-real", "8.0", False, False),
-        ("86-real", "9.0", False, False),
-        ("120a-real", "12.0", True, False),
-        ("120a-real", "12.1", False, False),
-        ("61-virtual", "6.1", False, True),
-        ("61-virtual", "7.0", False, True),
-        ("61-virtual", "6.0", False, False),
-        ("75-virtual", "6.1", False, False),
-        ("90a-virtual", "9.0", False, False),
-    ],
-)
-def test_which_code_runs_on_which_card(arch: str, capability: str, sass: bool, ptx: bool) -> None:
-    """CUDA's own compatibility rules (programming guide, "Application Compatibility")."""
-    assert (runs_sass(arch, capability), runs_ptx(arch, capability)) == (sass, ptx)
-
-
-def test_versions_compare_as_numbers() -> None:
-    assert at_least("580.126.09", "580.65.06") and not at_least("580.65", "580.65.06")
-    assert at_least("2.39", "2.35") and not at_least("2.4", "2.35")
-    assert kernel_suffix("6.1.0-40-cloud-amd64") == "cloud-amd64"
-    assert kernel_suffix("6.12.48+deb13-amd64") == "amd64"
-    assert kernel_suffix("6.8.0-1024-aws") == "aws"

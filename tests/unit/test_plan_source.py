@@ -1,4 +1,4 @@
-"""Builds from source: which hosts get one, of which toolkit and compiler, and what never happens.
+"""Builds from source: which hosts get one, of which toolkit and compiler, and how it is wished.
 
 What the tests expect is written down here from reference/nvidia.md (1, 3.8, 8), apart from the
 catalog's rows.
@@ -9,12 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from boxwright.catalog import CatalogError
-from boxwright.plan import Plan
-from boxwright.plan.results import SourceBuild, ToolkitPlan
 from boxwright.plan.source_build import jobs as jobs_of
 from tests.unit.plans import (
     AMPERE,
@@ -23,7 +19,6 @@ from tests.unit.plans import (
     DEBIAN_13,
     FEDORA,
     HOPPER,
-    MAXWELL,
     PASCAL,
     ROCKY_9,
     ROCKY_10,
@@ -35,45 +30,12 @@ from tests.unit.plans import (
     plan_on,
     refused,
 )
+from tests.unit.source_builds import ADA, UBUNTU_22, UBUNTU_26, compiled, options
 
-UBUNTU_22 = {**UBUNTU, "version_id": "22.04", "glibc": "2.35", "kernel": "5.15.0-160-generic"}
-UBUNTU_26 = {**UBUNTU, "version_id": "26.04", "glibc": "2.43", "kernel": "7.0.0-20-generic"}
-ALL = [DEBIAN_12, DEBIAN_13, UBUNTU_22, UBUNTU, UBUNTU_26, ROCKY_9, ROCKY_10, FEDORA]
-ADA = "10de:2684"
-CAPABILITIES = {
-    MAXWELL: "5.2", PASCAL: "6.1", VOLTA: "7.0", TURING: "7.5", AMPERE: "8.6", ADA: "8.9",
-    HOPPER: "9.0", BLACKWELL: "12.0",
-}  # fmt: skip
-# nvidia.md 3.8: the newest gcc; 1: the oldest and newest capability, and the SASS floor
-GCC = {"12.4": 13, "12.8": 14, "12.9": 14, "13.0": 15, "13.1": 15, "13.3": 15, "13.4": 16}
-DEFAULT_GCC = {
-    ("debian", "12"): 12, ("debian", "13"): 14, ("ubuntu", "22.04"): 11, ("ubuntu", "24.04"): 13,
-    ("ubuntu", "26.04"): 15, ("rocky", "9.6"): 11, ("rocky", "10.2"): 14, ("fedora", "44"): 16,
-}  # fmt: skip
-REPOSITORIES = {
-    ("debian", "12"): "debian12", ("debian", "13"): "debian13", ("ubuntu", "22.04"): "ubuntu2204",
-    ("ubuntu", "24.04"): "ubuntu2404", ("ubuntu", "26.04"): "ubuntu2604",
-    ("rocky", "9.6"): "rhel9", ("rocky", "10.2"): "rhel10", ("fedora", "44"): "fedora44",
-}  # fmt: skip
 APT_12_8 = (
     "cuda-nvcc-12-8", "cuda-cudart-dev-12-8", "cuda-cccl-12-8", "libcublas-dev-12-8",
     "cuda-driver-dev-12-8",
 )  # fmt: skip
-
-
-def compiled(made: Plan) -> tuple[SourceBuild, ToolkitPlan]:
-    assert made.refusal is None, made.refusal
-    assert made.runtime is not None and made.runtime.kind == "source"
-    assert made.runtime.source is not None and made.runtime.source.toolkit is not None
-    return made.runtime.source, made.runtime.source.toolkit
-
-
-def options(build: SourceBuild) -> dict[str, str]:
-    pairs = [word.removeprefix("-D").split("=", 1) for word in build.cmake if word[:2] == "-D"]
-    return {name: value for name, value in pairs}
-
-
-# -- nvidia.md 8, row by row -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -161,9 +123,6 @@ def test_nvidia_s_repository_gives_the_least_that_compiles_and_no_driver() -> No
     assert toolkit.components == ("contrib", "non-free", "non-free-firmware")
 
 
-# -- the options -------------------------------------------------------------------------------
-
-
 def test_a_build_takes_nothing_from_the_machine_that_compiles_or_from_the_network() -> None:
     build, _ = compiled(plan_on(DEBIAN_12, PASCAL))
     given = options(build)
@@ -215,9 +174,6 @@ def test_every_core_compiles_if_the_memory_holds_it(cores: int, free_mib: int, j
     assert jobs_of(on) == jobs
 
 
-# -- wishes ------------------------------------------------------------------------------------
-
-
 def fork_row(fork: str) -> dict[str, Any]:
     files = {"Q8_0": {"files": ["a.gguf"]}}
     return {"tiny": {"repository": "t/t", "revision": "main", "quants": files, "fork": fork}}
@@ -263,86 +219,3 @@ def test_a_refusal_names_what_stands_in_the_way_of_each_asset_and_each_toolkit()
         plan_on(UBUNTU, TURING, nvidia=installed("550.54.14", "open"), runtime_cuda="13.4")
     )
     assert "580.65.06" in sentence and "550.54.14" in sentence and "driver_branch" in sentence
-
-
-# -- what never happens ------------------------------------------------------------------------
-
-DRIVERS = (
-    None, "520.61.05", "535.261.03", "550.163.01", "570.26", "575.51.03", "580.65.05", "580.65.06",
-    "580.178.04", "595.58.03", "610.43.02", "615.71.09", "620.10.01",
-)  # fmt: skip
-wishes = st.fixed_dictionaries(
-    {
-        "runtime_compile": st.sampled_from(["auto", "always", "never"]),
-        "runtime_cuda": st.sampled_from([None, None, "12.4", "12.8", "13.1", "13.2", "13.4"]),
-    }
-)
-
-
-def number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    os=st.sampled_from(ALL),
-    ids=st.lists(st.sampled_from(sorted(CAPABILITIES)), max_size=3),
-    driver=st.sampled_from(DRIVERS),
-    flavour=st.sampled_from(["open", "proprietary"]),
-    wished=wishes,
-)
-def test_no_plan_pairs_what_does_not_fit(
-    os: dict[str, Any], ids: list[str], driver: str | None, flavour: str, wished: dict[str, Any]
-) -> None:
-    nvidia = installed(driver, flavour, driver) if driver else {}
-    made = plan_on(os, *ids, nvidia=nvidia, **wished)
-    runtime = made.runtime
-    if runtime is None:
-        assert made.refusal is not None
-        return
-    assert runtime.cuda != "13.2"
-    assert (runtime.cuda is not None) == bool(ids)
-    if runtime.cuda is None:
-        return
-    assert made.driver is not None
-    kept = made.driver.source == "installed"
-    has = number(driver) if kept and driver else (int(made.driver.branch), 999, 99)
-    floors = {"12.8": (570, 26), "13.4": (615, 71, 9)}
-    sass_floor = (525, 60, 13) if runtime.cuda.startswith("12.") else (580, 65, 6)
-    # every kind of code needs the floor of its major line; PTX that of its own toolkit
-    assert has >= sass_floor
-    if any(one.endswith("-virtual") for one in runtime.architectures):
-        assert has >= floors[runtime.cuda], (runtime, has)
-    if BLACKWELL in ids:
-        assert has >= (570,)
-    for card in ids:
-        digits = CAPABILITIES[card].replace(".", "")
-        alike = [one for one in runtime.architectures if one[: len(digits)] == digits]
-        assert alike or runtime.kind == "release", (card, runtime)
-    if runtime.kind == "source":
-        _source_fits(os, ids, runtime.source, runtime.cuda, runtime.architectures)
-
-
-def _source_fits(
-    os: dict[str, Any],
-    ids: list[str],
-    build: SourceBuild | None,
-    cuda: str,
-    architectures: tuple[str, ...],
-) -> None:
-    assert build is not None and build.toolkit is not None
-    system = os["id"], os["version_id"]
-    assert all(one.endswith("-real") for one in architectures)
-    capabilities = [float(CAPABILITIES[card]) for card in ids]
-    assert min(capabilities) >= (5.0 if cuda.startswith("12.") else 7.5)
-    assert max(capabilities) <= (9.0 if number(cuda) < (12, 8) else 12.0)
-    compiler = build.host_compiler
-    gcc = int(compiler.removeprefix("g++-")) if compiler else DEFAULT_GCC[system]
-    assert gcc <= GCC[cuda]
-    # the keys of the older repositories are SHA-1: each system gets its own repository or none
-    assert build.toolkit.repository in (None, REPOSITORIES[system])
-    meta = {"cuda", "cuda-drivers", "cuda-compat", f"cuda-{cuda.replace('.', '-')}"}
-    assert not meta & {*build.packages, *build.toolkit.packages}
-    broken_by_glibc = number(os["glibc"]) >= ((2, 41) if cuda.startswith("12.") else (2, 99))
-    ours = build.toolkit.source != "distribution"
-    assert build.toolkit.system_headers == (broken_by_glibc and ours)
