@@ -12,7 +12,7 @@ from dataclasses import replace
 from pyinfra.context import host
 
 from boxwright import facts, plan, supply
-from boxwright.catalog import CatalogError
+from boxwright.catalog import Catalog, CatalogError
 from boxwright.machine import Machine
 from boxwright.operation.choosing import catalog_for, chosen_for_host
 from boxwright.operation.measured import measured_on_host
@@ -82,7 +82,7 @@ def plan_for_host(with_records: bool = False, with_offers: bool = False) -> Plan
         bytes_on_host=chosen.stamps.bytes_of(chosen.choice.name, chosen.choice.quant),
         notes=chosen.notes,
     )
-    made = plan.make(machine, known_catalog, chosen.wanted, known)
+    made = _made(machine, known_catalog, chosen.wanted, known)
     measured = measured_on_host(made, machine) if with_records else None
     if measured is not None:
         known = replace(known, measured=measured)
@@ -90,6 +90,21 @@ def plan_for_host(with_records: bool = False, with_offers: bool = False) -> Plan
     if not with_offers:
         return made
     return plan.with_offers(machine, known_catalog, chosen.wanted, known, made)
+
+
+_last: dict[str, tuple[tuple[object, ...], Plan]] = {}
+
+
+def _made(machine: Machine, known_catalog: Catalog, wanted: Wanted, known: plan.Known) -> Plan:
+    """The plan; worked out anew only where what it rests on differs from this host's last time.
+
+    Every body plans, and on a converged host they all plan from the same facts.
+    """
+    given = (machine, known_catalog, wanted, known)
+    last = _last.get(host.name)
+    if last is None or last[0] != given:
+        last = _last[host.name] = (given, plan.make(machine, known_catalog, wanted, known))
+    return last[1]
 
 
 def release_assets(runtime: RuntimePlan) -> tuple[supply.ReleaseAsset, ...] | Refusal:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from pyinfra.context import ctx_host
 
-from boxwright import facts
-from boxwright.operation import plan_for_host
+from boxwright import facts, plan
+from boxwright.operation import plan_for_host, planning
+from boxwright.operation.recent import forget
 from boxwright.plan import Plan, hardware_digest
 from tests.unit.plans import gpu, machine
 from tests.unit.role_host import RoleHost, box
@@ -55,6 +59,30 @@ def test_a_measured_decode_replaces_the_prediction_of_just_this_configuration() 
 
     host.facts[facts.DecodeRecords] = tuple(others)
     assert planned(host, with_records=True) == predicted
+
+
+def test_a_plan_is_made_anew_where_facts_or_wishes_differ(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rested_on: list[tuple[object, ...]] = []
+
+    def counted(*given: Any) -> Plan:
+        rested_on.append(given)
+        return plan.make(*given)
+
+    monkeypatch.setattr(planning, "plan", SimpleNamespace(**{**vars(plan), "make": counted}))
+    monkeypatch.setattr(planning, "_last", {})
+    host = box(machine("ryzen"))
+    first = planned(host, with_records=False)
+    assert planned(host, with_records=False) == first and len(rested_on) == 1
+
+    host.data.values["server_context"] = 2048
+    other = planned(host, with_records=False)
+    assert other.server is not None and "2048" in other.server.args and len(rested_on) == 2
+
+    host.machine = machine("plain")
+    forget(host.name)
+    assert planned(host, with_records=False) != other and len(rested_on) == 3
 
 
 def bench(predicted: Plan, *points: facts.BenchPoint) -> facts.BenchRecord:
