@@ -58,7 +58,8 @@ def test_a_user_who_has_to_give_a_sudo_password(
     xeon = Far(lab, "xeon")
     xeon.said(
         "id deputy 2>/dev/null || useradd -m -G sudo -s /bin/bash deputy\n"
-        f"echo 'deputy:{password}' | chpasswd\n"
+        # sudo asks with each command of a run: a hash that is slow to try would take minutes
+        f"echo 'deputy:{password}' | chpasswd -c SHA256\n"
         "install -d -m 0700 -o deputy /home/deputy/.ssh\n"
         "install -m 0600 -o deputy ~engineer/.ssh/authorized_keys /home/deputy/.ssh/\n"
     )

@@ -16,7 +16,6 @@ from tests.lab.runs import Run, run, run_killed_at, spares
 
 pytestmark = pytest.mark.lab
 
-FEW_TOKENS = {"server_decode_tokens": 4}  # a speed is measured, and is not what matters here
 SLOW_BYTES_S = 4_000_000  # the 83 MB of the model then take 20 s
 
 
@@ -104,8 +103,8 @@ def crashed(
     """A fresh host for each role, each with a run of its own that is killed; then one for all."""
 
     def inventory(*crashes: Crash) -> str:
-        hosts = {spare_of(crash): FEW_TOKENS for crash in crashes}
-        return spares(lab, tmp_path_factory.mktemp("crash"), hosts, like="ryzen")
+        directory = tmp_path_factory.mktemp("crash")
+        return spares(lab, directory, {spare_of(crash): {} for crash in crashes}, like="ryzen")
 
     def kill(crash: Crash) -> tuple[bool, bool]:
         far = Far(lab, spare_of(crash))
