@@ -8,8 +8,10 @@ from statistics import median
 
 import pytest
 
+from tests.integration.fit_params import tool
 from tests.integration.memory_cases import ARTICLE, Case, awkward, grid, others, thin
-from tests.integration.memory_truth import Answer, answers
+from tests.integration.memory_random import drawn
+from tests.integration.memory_truth import GPUS, Answer, answers
 from tests.shapes import EVERY
 
 
@@ -41,3 +43,15 @@ def test_other_types_of_cache(tmp_path: Path, cache: str) -> None:
 @pytest.mark.slow
 def test_the_article_s_models_over_the_whole_grid(tmp_path: Path) -> None:
     check(answers(grid(), tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_models_in_sizes_that_nobody_trained(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GGML_NO_BACKTRACE", "1")  # of what it refuses, which takes seconds
+    with tool(GPUS) as one:
+        found = list(drawn(seed, 100, 3, one, tmp_path))
+    assert len(found) > 100, "the tool refuses most of what is drawn"
+    check(found)
