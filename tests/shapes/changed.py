@@ -185,6 +185,8 @@ def joined_attention(model: Model) -> Model:
 
 def drafting(model: Model) -> Model:
     """One more layer, of the last one's kind, that only drafts."""
+    if any(".nextn." in name for name, _, _ in model.tensors):
+        return model
     count, hidden = int(model.keys["block_count"]), int(model.keys["embedding_length"])
     last = [one for one in model.tensors if one[0].startswith(f"blk.{count - 1}.")]
     added: list[Tensor] = [(f"blk.{count}.{n.split('.', 2)[2]}", dims, k) for n, dims, k in last]
@@ -201,7 +203,9 @@ def drafting(model: Model) -> Model:
 
 def turned(model: Model) -> Model:
     """With factors for its rotary embeddings, as Llama 3 has them."""
-    size = int(model.keys["rope.dimension_count"]) // 2
+    size = int(model.keys.get("rope.dimension_count", 0)) // 2
+    if not size or any(name == "rope_freqs.weight" for name, _, _ in model.tensors):
+        return model
     return replace(model, tensors=[*model.tensors, ("rope_freqs.weight", (size,), F32)])
 
 

@@ -1,9 +1,11 @@
-"""Models that are built as no others: MiniMax-01, Talkie, and one that runs its layers again."""
+"""Models that are built as no others are, and some with q, k and v in one tensor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from tests.shapes import qwen, sliding, sparse
+from tests.shapes.changed import joined_attention
 from tests.shapes.parts import Model, Sizes, model
 from tests.shapes.usual import usual
 from tests.unit.gguf_files import F32, Q8_0, Tensor
@@ -104,6 +106,9 @@ MODELS: dict[str, Callable[[], Model]] = {
     "dots3-note": dots3,
     "minimax-01": minimax_01,
     "talkie-13b": talkie,
+    "glm-4.6-joined": lambda: joined_attention(sparse.glm46()),
+    "qwen3.5-27b-joined": lambda: joined_attention(qwen.qwen35_27b()),
+    "step-3.5-joined": lambda: joined_attention(sliding.step35()),
     "nanbeige-twice": lambda: nanbeige(2, False),
     "nanbeige-thrice": lambda: nanbeige(3, True),
 }

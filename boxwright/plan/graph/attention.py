@@ -83,16 +83,22 @@ def projected(
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """`build_qkv`: three projections, or one that is looked at in three parts."""
     tokens = net.batch.tokens
-    sizes = ((block.head_k, block.heads), (block.head_k, block.heads_kv),
-             (block.head_v, block.heads_kv))  # fmt: skip
     if block.has("attn_qkv.weight"):
-        joined = _biased(net, block, net.linear(x, block, "attn_qkv"))
-        joined = ops.over(joined) if style.clamped else joined
-        if style.flat_norms or style.gated_query:
-            q, k, v = (ops.cont(ops.part(joined, a * b, tokens)) for a, b in sizes)
-        else:
-            q, k, v = (ops.heads_of(joined, a, b, tokens) for a, b in sizes)
-        return q, k, v
+        q, key, value = _parts(net, block, style, x)
+        if not style.copies_parts:
+            return q, key, value
+    else:
+        q, key, value = _each(net, block, style, x)
+    if not style.flat_norms and not style.gated_query:
+        q = ops.reshape(q, block.head_k, block.heads, tokens)
+    if key is not None and not style.flat_norms:
+        key = ops.reshape(key, block.head_k, block.heads_kv, tokens)
+    return q, key, value
+
+
+def _each(
+    net: Net, block: Block, style: Style, x: Tensor
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
     q = net.linear(x, block, "attn_q")
     key = net.linear(x, block, "attn_k") if block.keeps else None
     value = key
@@ -100,11 +106,21 @@ def projected(
         value = net.linear(x, block, "attn_v")
     if style.clamped and key is not None and value is not None:
         q, key, value = (ops.over(one) for one in (q, key, value))
-    if not style.flat_norms and not style.gated_query:
-        q = ops.reshape(q, block.head_k, block.heads, tokens)
-    if key is not None and not style.flat_norms:
-        key = ops.reshape(key, block.head_k, block.heads_kv, tokens)
     return q, key, value
+
+
+def _parts(net: Net, block: Block, style: Style, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    tokens = net.batch.tokens
+    query = 2 * block.heads if style.gated_query else block.heads
+    sizes = ((block.head_k, query), (block.head_k, block.heads_kv),
+             (block.head_v, block.heads_kv))  # fmt: skip
+    joined = _biased(net, block, net.linear(x, block, "attn_qkv"))
+    joined = ops.over(joined) if style.clamped else joined
+    if style.copies_parts:
+        q, k, v = (ops.cont(ops.part(joined, a * b, tokens)) for a, b in sizes)
+    else:
+        q, k, v = (ops.heads_of(joined, a, b, tokens) for a, b in sizes)
+    return q, k, v
 
 
 def _biased(net: Net, block: Block, joined: Tensor) -> Tensor:

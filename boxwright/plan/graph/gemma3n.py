@@ -21,7 +21,8 @@ def build(net: Net, blocks: Sequence[Block], style: Style, x: Tensor, rows: Tens
     """The graph of one batch, from its embeddings on; `rows` are those of every layer."""
     if rows is None:
         raise MissingTensor(gemma4.TABLE)
-    rows = ops.over(rows)
+    size, tokens = net.needed(None, "per_layer_proj_norm.weight").ne[0], net.batch.tokens
+    rows = ops.over(ops.reshape(rows, size, rows.ne[0] // size, tokens))
     net.graph.expand(rows)
     own = gemma4.mixed(net, blocks[0], x, rows)
     x = ops.concat(x, _like(x, _more(net, x, "altup_proj")), 2)

@@ -37,8 +37,8 @@ def mixed(net: Net, first: Block, x: Tensor, rows: Tensor) -> Tensor:
     )
     weight.home = norm.home = first.device  # llama.cpp counts them to the first layer
     size, tokens = norm.ne[0], net.batch.tokens
-    layers = rows.ne[0] // size
-    rows = ops.reshape(rows, size, layers, tokens)
+    layers = rows.elements // (size * tokens)
+    rows = rows if rows.ne[0] == size else ops.reshape(rows, size, layers, tokens)
     made = ops.reshape(ops.over(ops.multiply(weight, x)), size, layers, tokens)
     made = ops.over(ops.over(made), norm)
     return ops.cont(ops.permute(ops.over(ops.over(made, rows)), 0, 2, 1, 3), size, tokens, layers)

@@ -88,6 +88,11 @@ class Style:
     compression: Compression | None = None
     blockwise: Blockwise | None = None
 
+    @property
+    def copies_parts(self) -> bool:
+        """Whether q, k and v are copied out of a joined projection (`reshape` of build_qkv)."""
+        return self.flat_norms or self.gated_query or self.clamps
+
     def ends_run(self, layer: int) -> bool:
         """Whether what this layer made is normed before all layers are run again."""
         return self.normed_between and (layer + 1) % self.run == 0
