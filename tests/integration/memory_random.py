@@ -14,8 +14,9 @@ from tests.integration.fit_params import MeasureError, Tool
 from tests.integration.memory_cases import UNQUANTISED, Case
 from tests.integration.memory_truth import Answer
 from tests.shapes import EVERY
-from tests.shapes.changed import PLAIN, RECIPES, cut, quantised, resized
+from tests.shapes.changed import PLAIN, RECIPES, cut, quantised
 from tests.shapes.parts import Model
+from tests.shapes.resized import resized
 from tests.unit.gguf_files import write
 
 SIZES = [Fraction(one) for one in ("1/2", "3/4", "5/4", "3/2", "2")]

@@ -109,7 +109,9 @@ def _each(
     return q, key, value
 
 
-def _parts(net: Net, block: Block, style: Style, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _parts(
+    net: Net, block: Block, style: Style, x: Tensor
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
     tokens = net.batch.tokens
     query = 2 * block.heads if style.gated_query else block.heads
     sizes = ((block.head_k, query), (block.head_k, block.heads_kv),
