@@ -6,6 +6,8 @@ are kept in host RAM (tools/server/server-context.cpp, b11549: `create_checkpoin
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from boxwright.plan.context import CACHE_TYPES, ContextSize, size_of
 from boxwright.plan.wanted import Wanted
 from boxwright.plan.wording import counted
@@ -54,6 +56,7 @@ def untold(
     )
 
 
+@lru_cache(maxsize=256)
 def checkpoint_bytes(shape: ModelShape, size: ContextSize) -> int:
     """One checkpoint of one sequence: what cannot be cut. 0 where the whole context can be.
 

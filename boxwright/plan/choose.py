@@ -20,7 +20,7 @@ from boxwright.plan.cards import UsedCard
 from boxwright.plan.estimate import estimated_shape
 from boxwright.plan.known import Known, ModelChoice
 from boxwright.plan.model import choose_model
-from boxwright.plan.place import place
+from boxwright.plan.place import Places
 from boxwright.plan.results import Refusal
 from boxwright.plan.speed_decode import GIGA, host_speed
 from boxwright.plan.wanted import Wanted
@@ -135,11 +135,7 @@ def suits(machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape)
     chosen = alone.decide(steady, catalog, wanted, shape, chosen)
     if _hopeless(steady, catalog, wanted, shape, chosen.used):
         return False
-    wanted, placed = sizes.decide(
-        wanted,
-        shape,
-        lambda wish: place(steady, catalog, wish, shape, chosen),
-    )
+    wanted, placed = sizes.decide(wanted, shape, Places(steady, catalog, shape, chosen))
     if isinstance(placed, Refusal) or not placed.fits:
         return False
     expected = speed.predict(steady, catalog, wanted, shape, placed.layout, chosen.used)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
+from typing import Any
 
 from boxwright.plan.results import Refusal
 from boxwright.plan.wanted import Wanted
@@ -41,6 +43,23 @@ def contradiction(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | 
             "set server_placement to auto",
         )
     return None
+
+
+def without(shape: ModelShape, wanted: Wanted, devices: int) -> tuple[Wanted, str] | None:
+    """The wishes less those that contradict, and how to say so; None where others are wrong too."""
+    said = []
+    for option, value in (
+        ("server_tensor_split", None),
+        ("server_n_cpu_moe", None),
+        ("server_placement", "auto"),
+    ):
+        if contradiction(shape, wanted, devices) is None:
+            break
+        if getattr(wanted, option) != value:
+            free: dict[str, Any] = {option: value}
+            wanted = replace(wanted, **free)
+            said.append(f"leave {option} unset" if value is None else f"set {option} to {value}")
+    return (wanted, " and ".join(said)) if said else None
 
 
 def _shares_of(split: Sequence[float], devices: int) -> bool:

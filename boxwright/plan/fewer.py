@@ -7,7 +7,6 @@ has no room for what each card needs would keep a model from running that fits w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from boxwright.catalog import Catalog
@@ -22,6 +21,8 @@ from boxwright.plan.wording import be
 from boxwright.shapes import ModelShape
 
 KEPT = 0.99  # of every speed: less of one for more of another is a person's choice
+
+TRIED = 5  # sets of cards: with three kinds of cards all that are worth it
 
 Used = tuple[UsedCard, ...]
 
@@ -62,13 +63,10 @@ def decide(
     every = best = attempt(chosen.used)
     if every.fits and not sizes_given:
         return chosen
-    for order in (lambda card: _gb_s(card, catalog), lambda card: float(card.vram_mib or 0)):
-        for cards in _fewer(best.cards, order):
-            tried = attempt(cards)
-            if _better(every, tried) and (best is every or _better(best, tried)):
-                best = tried
-            elif best.fits:
-                break
+    for cards in fewer(chosen.used, catalog):
+        tried = attempt(cards)
+        if _better(every, tried) and (best is every or _better(best, tried)):
+            best = tried
     if best is every:
         return chosen
     idle = tuple(card for card in chosen.used if card not in best.cards)
@@ -76,10 +74,21 @@ def decide(
     return replace(chosen, used=best.cards, idle=idle, warnings=warnings)
 
 
-def _fewer(cards: Used, worth: Callable[[UsedCard], float]) -> Iterator[Used]:
-    """Without the cards that are worth least, without the next of them too, and so on."""
-    for least in sorted({worth(card) for card in cards})[:-1]:
-        yield tuple(card for card in cards if worth(card) > least)
+def fewer(cards: Used, catalog: Catalog) -> list[Used]:
+    """Without the slowest cards, without the next of them too, and so on; the same by VRAM."""
+    found: dict[Used, None] = {}
+
+    def speed_of(card: UsedCard) -> float:
+        return _gb_s(card, catalog)
+
+    for worth in (speed_of, _vram):
+        for least in sorted({worth(card) for card in cards})[:-1]:
+            found[tuple(card for card in cards if worth(card) > least)] = None
+    return list(found)[:TRIED]
+
+
+def _vram(card: UsedCard) -> float:
+    return float(card.vram_mib or 0)
 
 
 def _gb_s(card: UsedCard, catalog: Catalog) -> float:

@@ -14,6 +14,7 @@ from boxwright.plan.checkpoints import checkpoint_bytes, per_slot
 from boxwright.plan.context import size_of, state_bytes
 from boxwright.plan.layout import HOST
 from boxwright.plan.placement import Placed
+from boxwright.plan.search import largest
 from boxwright.plan.sizes import CONTEXT_STEP, LEAST_CONTEXT
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
@@ -114,7 +115,7 @@ def _checkpoints(short: Short) -> Iterator[int]:
     if not checkpoint_bytes(short.shape, size):
         return
     wanted = short.wanted
-    count = _largest(
+    count = largest(
         0,
         per_slot(wanted, size) - 1,
         lambda n: short.may_fit(replace(wanted, server_context_checkpoints=n)),
@@ -152,7 +153,7 @@ def _context(short: Short) -> Iterator[int]:
     """The largest that may fit, and below it; at least 4096 tokens for each user."""
     least = -(-LEAST_CONTEXT * short.wanted.server_parallel // CONTEXT_STEP)
     wanted = short.wanted
-    steps = _largest(
+    steps = largest(
         least - 1,
         (wanted.server_context - 1) // CONTEXT_STEP,
         lambda n: short.may_fit(replace(wanted, server_context=n * CONTEXT_STEP)),
@@ -160,14 +161,6 @@ def _context(short: Short) -> Iterator[int]:
     while steps >= least:
         yield steps * CONTEXT_STEP
         steps -= max(steps // 8, 1)
-
-
-def _largest(low: int, high: int, fits: Callable[[int], bool]) -> int:
-    """The largest number up to `high` that fits, if all below it do too; `low` if none does."""
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
 
 
 def _cache_type(short: Short) -> Iterator[str]:

@@ -21,6 +21,7 @@ from boxwright.plan import (
     room,
     runtime,
     server,
+    several,
     sizes,
     tuning,
     unsure,
@@ -28,7 +29,7 @@ from boxwright.plan import (
 from boxwright.plan import cards as card_rules
 from boxwright.plan.cards import Cards
 from boxwright.plan.known import Known, ModelChoice
-from boxwright.plan.place import place
+from boxwright.plan.place import Places, place
 from boxwright.plan.placement import Placed
 from boxwright.plan.results import MemoryPlan, Plan, Refusal
 from boxwright.plan.wanted import Wanted
@@ -159,19 +160,25 @@ def _model(
         cards = alone.decide(machine, catalog, wanted, of, chosen) if forced else chosen
         return place(machine, catalog, wanted, of, cards)
 
-    wanted, placed = sizes.decide(wanted, shape, placed_as)
+    places, row = Places(machine, catalog, shape, chosen), catalog.models[wanted.model]
+
+    def lacking(placed: Placed, wanted: Wanted) -> Refusal | None:
+        short = room.refusal(placed, shape, wanted, row, choice.quant, placed_as)
+        missing = (
+            checks.disk(machine, wanted, draft.plan.model, known) if draft.plan.model else None
+        )
+        return several.both(short, missing)
+
+    wanted, placed = sizes.decide(wanted, shape, places)
     if isinstance(placed, Refusal):
-        draft.refuse(placed)
+        draft.refuse(several.contradicted(placed, shape, wanted, places, lacking))
         return wanted
     draft.take("placement", placed.placement)
     draft.take("memory", _as_reported(placed.memory, machine))
     doubted = None if known.estimated else graph.doubt(shape)
     draft.warn(*filter(None, [doubted, placed.doubt(shape, wanted)]))
-    row = catalog.models[wanted.model]
-    draft.refuse(room.refusal(placed, shape, wanted, row, choice.quant, placed_as))
+    draft.refuse(lacking(placed, wanted))
     draft.refuse(checks.vram_free(chosen, placed.memory))
-    if draft.plan.model is not None:
-        draft.refuse(checks.disk(machine, wanted, draft.plan.model, known))
     expected, told = unsure.predict(machine, catalog, wanted, known, placed.layout, chosen.used)
     draft.take("speed", expected)
     draft.warn(*told)

@@ -38,7 +38,11 @@ class Measure:
 
     def devices_fit(self, layout: Layout) -> bool:
         """Whether every card holds what the layout gives it."""
-        return self.at_least(layout).devices_fit and self(layout).devices_fit
+        return self.may_fit_cards(layout) and self(layout).devices_fit
+
+    def may_fit_cards(self, layout: Layout) -> bool:
+        """Whether every card has room for that without compute buffers."""
+        return self.at_least(layout).devices_fit
 
     def may_fit(self, layout: Layout) -> bool:
         """Whether the cards together and the host have room, however the layers are split."""

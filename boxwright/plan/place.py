@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from boxwright.catalog import Catalog
 from boxwright.machine import Machine
 from boxwright.plan import on_host, placement, speed
@@ -20,19 +23,64 @@ def place(
     machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape, chosen: Cards
 ) -> Placed | Refusal:
     """The placement for wishes with sizes as numbers; whether it fits is its own `fits`."""
-    assert wanted.server_cache_type in CACHE_TYPES
-    size = size_of(wanted)
-    measure = Measure(shape, size, chosen.used, machine.memory.total_mib, wanted)
-    state, steady = state_bytes(shape, size), unmeasured(machine)
+    return Places(machine, catalog, shape, chosen)(wanted)
 
-    def expect(layout: Layout) -> Speed | None:
-        return speed.predict(steady, catalog, wanted, shape, layout, chosen.used)
 
-    def rate(layout: Layout) -> float:
-        expected = expect(layout)
+@dataclass(frozen=True)
+class Places:
+    """Places one model on one machine, for wishes with sizes as numbers."""
+
+    machine: Machine
+    catalog: Catalog
+    shape: ModelShape
+    chosen: Cards
+
+    def __call__(self, wanted: Wanted) -> Placed | Refusal:
+        """The placement; whether it fits is its own `fits`."""
+        asked = self._asked(wanted)
+        best = placement.decide(
+            self.shape, wanted, asked.devices, asked.measure, asked.state, asked.rate
+        )
+        if isinstance(best, Refusal):
+            return best
+        return on_host.instead(best, self.shape, wanted, asked.measure, asked.expect)
+
+    def holds(self, wanted: Wanted, least_layers: int) -> bool:
+        """Whether there is one that fits with so many layers on cards."""
+        asked = self._asked(wanted)
+        return placement.holds(
+            self.shape, wanted, asked.devices, asked.measure, asked.state, asked.rate, least_layers
+        )
+
+    def _asked(self, wanted: Wanted) -> _Asked:
+        assert wanted.server_cache_type in CACHE_TYPES
+        size, shape, cards = size_of(wanted), self.shape, self.chosen.used
+        measure = Measure(shape, size, cards, self.machine.memory.total_mib, wanted)
+        return _Asked(self, wanted, unmeasured(self.machine), measure, state_bytes(shape, size))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a placement for certain wishes rests on."""
+
+    of: Places
+    wanted: Wanted
+    steady: Machine
+    measure: Measure
+    state: Sequence[int]
+
+    @property
+    def devices(self) -> int:
+        """How many cards get work."""
+        return len(self.of.chosen.used)
+
+    def expect(self, layout: Layout) -> Speed | None:
+        """The speed of a layout."""
+        of = self.of
+        cards = of.chosen.used
+        return speed.predict(self.steady, of.catalog, self.wanted, of.shape, layout, cards)
+
+    def rate(self, layout: Layout) -> float:
+        """Decode to expect of a layout; 0 where nobody can tell."""
+        expected = self.expect(layout)
         return expected.decode_tok_s[1] if expected else 0.0
-
-    best = placement.decide(shape, wanted, len(chosen.used), measure, state, rate)
-    if isinstance(best, Refusal):
-        return best
-    return on_host.instead(best, shape, wanted, measure, expect)

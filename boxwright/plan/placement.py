@@ -6,11 +6,11 @@ Explicit and complete, since llama.cpp's own `--fit` stops checking once any of 
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from boxwright.plan import experts
+from boxwright.plan.candidates import Candidate, candidates
 from boxwright.plan.contradiction import contradiction
 from boxwright.plan.layout import Layout, all_layers, first_layers
 from boxwright.plan.measure import Measure
@@ -55,18 +55,6 @@ class Placed:
         )
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A layout to try, and what `--n-gpu-layers` is given for it.
-
-    If nothing fits, a refusal tells the memory of the one that is `told`.
-    """
-
-    layout: Layout
-    gpu_layers: str | int
-    told: bool = False
-
-
 def decide(
     shape: ModelShape,
     wanted: Wanted,
@@ -84,12 +72,13 @@ def decide(
     if wrong is not None:
         return wrong
     refused: Placed | None = None
-    for candidate in _candidates(shape, wanted, devices, measure):
+    for candidate in candidates(shape, wanted, devices, measure, 0):
         if not candidate.told and not measure.may_fit(candidate.layout):
             continue
         tried = [
             _place(replace(candidate.layout, split=split), candidate, shape, wanted, measure)
             for split in splits(shape, wanted, candidate.layout, measure, state, rate)
+            if candidate.told or measure.may_fit_cards(replace(candidate.layout, split=split))
         ]
         fitting = [one for one in tried if one.fits]
         if fitting:
@@ -99,6 +88,35 @@ def decide(
             refused = tried[0]
     assert refused is not None
     return refused
+
+
+def holds(
+    shape: ModelShape,
+    wanted: Wanted,
+    devices: int,
+    measure: Measure,
+    state: Sequence[int],
+    rate: Rate,
+    least_layers: int,
+) -> bool:
+    """Whether `decide` would find a layout that fits with so many layers on cards: asked for less,
+    so answered sooner."""
+    if contradiction(shape, wanted, devices) is not None:
+        return False
+    for candidate in candidates(shape, wanted, devices, measure, least_layers):
+        layout = candidate.layout
+        if layout.gpu_layers < least_layers or (devices and measure.room_mib(layout) < 0):
+            continue
+        if not candidate.told and not measure.host_may_fit(layout):
+            continue
+        for split in splits(shape, wanted, layout, measure, state, rate):
+            cut = replace(layout, split=split)
+            if not measure.devices_fit(cut):
+                continue
+            # experts go to cards only as far as these have room, and leave more in host RAM
+            if measure(cut).fits or _place(cut, candidate, shape, wanted, measure).fits:
+                return True
+    return False
 
 
 def _best(fitting: Sequence[Placed], shape: ModelShape, rate: Rate) -> Placed:
@@ -128,7 +146,7 @@ def _or_experts_on_host(
 
 
 def _place(
-    layout: Layout, candidate: _Candidate, shape: ModelShape, wanted: Wanted, measure: Measure
+    layout: Layout, candidate: Candidate, shape: ModelShape, wanted: Wanted, measure: Measure
 ) -> Placed:
     """One layout with its words; of experts that may lie anywhere the cards take what they hold."""
     forced = wanted.server_n_cpu_moe
@@ -140,54 +158,3 @@ def _place(
     if layout.has_host_experts(shape):
         placement = replace(placement, moe_cache_mib=wanted.server_moe_cache_mib)
     return Placed(placement, layout, measure(layout))
-
-
-def _candidates(
-    shape: ModelShape, wanted: Wanted, devices: int, measure: Measure
-) -> Iterator[_Candidate]:
-    """Layouts to try, fastest first."""
-    everything, layers = all_layers(shape), shape.spread_layers
-    if not devices:
-        yield _Candidate(Layout(0, 0), 0, told=True)
-        return
-    if wanted.server_n_cpu_moe is not None:
-        on_host = first_layers(min(wanted.server_n_cpu_moe, layers))
-        yield _Candidate(Layout(devices, everything, on_host), "all", told=True)
-        return
-    if wanted.server_placement in ("auto", "gpu"):
-        only = wanted.server_placement == "gpu"
-        yield _Candidate(Layout(devices, everything), "all", told=only)
-        if only:
-            return
-    if shape.experts:
-        on_host = first_layers(layers)
-        yield _Candidate(Layout(devices, everything, on_host), "all", told=True)
-        if wanted.server_placement == "auto" and not wanted.server_moe_cache_mib:
-            yield from _with_layers_on_host(shape, devices, measure)
-    else:
-        for count in range(layers, -1, -1):
-            yield _Candidate(Layout(devices, count), count, told=count == 0)
-
-
-def _with_layers_on_host(shape: ModelShape, devices: int, measure: Measure) -> Iterator[_Candidate]:
-    """Where cards cannot hold the context of all layers: some layers wholly in host RAM.
-
-    A card must not keep a model from running that the host alone could run.
-    """
-    layers = shape.spread_layers
-
-    def with_on_host(count: int) -> Layout:
-        return Layout(devices, layers - count, first_layers(layers))
-
-    def fewest(buffers_mib: int) -> int:
-        return bisect_left(
-            range(layers), True, key=lambda n: measure.room_mib(with_on_host(n)) >= buffers_mib
-        )
-
-    # buffers hardly change with the number of layers, so those of one layout stand for all
-    devices_of_first = measure(with_on_host(fewest(0))).devices
-    first = fewest(sum(device.compute_mib for device in devices_of_first))
-    for count in range(first, layers + 1):
-        if not measure.host_may_fit(with_on_host(count)):
-            return
-        yield _Candidate(with_on_host(count), layers - count)

@@ -33,11 +33,11 @@ def splits(
     Equal ones for equal cards, some by what cards hold, and of cards that are not equally fast only
     the faster, or as much as those hold, for a slow card slows all layers that it takes.
     """
+    if wanted.server_tensor_split is not None and layout.devices:
+        yield tuple(float(share) for share in wanted.server_tensor_split)
+        return
     if layout.devices < 2 or not layout.gpu_layers:
         yield ()
-        return
-    if wanted.server_tensor_split is not None:
-        yield tuple(float(share) for share in wanted.server_tensor_split)
         return
     equal = (1.0,) * layout.devices
     memory = measure(replace(layout, split=equal))

@@ -1,0 +1,42 @@
+"""Refusals for several reasons at once: a cure that only leads to the next of them is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from boxwright.plan import contradiction, sizes
+from boxwright.plan.place import Places
+from boxwright.plan.placement import Placed
+from boxwright.plan.results import Refusal
+from boxwright.plan.wanted import Wanted
+from boxwright.shapes import ModelShape
+
+OR = ", or "  # between cures of which each is enough
+
+
+def both(first: Refusal | None, second: Refusal | None) -> Refusal | None:
+    """One refusal for both, whose every cure cures both; the one that is there, or None."""
+    if first is None or second is None:
+        return first or second
+    also = second.cure.split(OR)[0]
+    cures = OR.join(f"{cure} and {also}" for cure in first.cure.split(OR))
+    return Refusal(f"{first.reason}; also, {second.reason}", cures)
+
+
+def contradicted(
+    refusal: Refusal,
+    shape: ModelShape,
+    wanted: Wanted,
+    places: Places,
+    lacking: Callable[[Placed, Wanted], Refusal | None],
+) -> Refusal:
+    """A contradiction, with what would be refused once it is cured."""
+    freed = contradiction.without(shape, wanted, len(places.chosen.used))
+    if freed is None:
+        return refusal
+    sized, placed = sizes.decide(freed[0], shape, places)
+    short = lacking(placed, sized) if isinstance(placed, Placed) else None
+    if short is None:
+        return refusal
+    cures = OR.join(f"{freed[1]} and {one}" for one in short.cure.split(OR))
+    return Refusal(f"{refusal.reason}; also, {short.reason}", cures)
