@@ -14,6 +14,8 @@ from boxwright import catalog
 from boxwright.cli.bars import bars
 from boxwright.machine import Machine
 from boxwright.plan.results import DriverPlan, ModelPlan, Plan, ServerPlan, Speed
+from boxwright.plan.server import LOOPBACK
+from boxwright.plan.wording import counted
 
 
 def picture_of(name: str, machine: Machine, plan: Plan) -> RenderableType:
@@ -76,12 +78,15 @@ def _outcome(machine: Machine, plan: Plan) -> list[tuple[str, str]]:
     rows = [("machine", _machine_line(machine))]
     if plan.model:
         rows.append(("model", _model(plan.model)))
+    if plan.server:
+        rows.append(("serves", _serves(plan.server)))
     if plan.placement:
         rows.append(("placement", _placement(plan)))
     if plan.speed:
         rows += _speed(plan.speed)
         if plan.speed.ttft_s:
-            rows.append(("first token", _first_token(plan.speed, _context_of_one(plan.server))))
+            context = _context_of_one(plan.server) if plan.server else 0
+            rows.append(("first token", _first_token(plan.speed, context)))
         if plan.speed.power_w is not None:
             heat = f"{plan.speed.heat_btu_h} BTU/h"
             rows.append(("power", f"about {plan.speed.power_w} W under load, {heat} of heat"))
@@ -121,20 +126,32 @@ def _driver(driver: DriverPlan) -> str:
 def _model(model: ModelPlan) -> str:
     size = "size not known" if model.size_mib is None else f"{model.size_mib} MiB"
     count = len(model.files)
-    files = f"{count} file{'s' if count > 1 else ''}" if count else "files not known yet"
+    files = counted(count, "file") if count else "files not known yet"
     return f"{model.name} {model.quant}, {files}, {size}"
+
+
+def _serves(server: ServerPlan) -> str:
+    """What users get, and where."""
+    users, each = int(_value(server, "--parallel")), _context_of_one(server)
+    whom = "one user" if users == 1 else f"each of {users} users"
+    where = f"at http://{server.host}:{server.port}, to this machine only"
+    if server.host not in LOOPBACK:
+        where = f"at {server.host}, port {server.port}, to whoever has the API key"
+    cache = _value(server, "--cache-type-k")
+    return f"{counted(each, 'token')} of context to {whom} (KV cache {cache}), {where}"
 
 
 def _placement(plan: Plan) -> str:
     placed = plan.placement
     assert placed is not None
     cards = len(plan.memory.devices) if plan.memory else 0
-    where = "the GPU" if cards == 1 else f"{cards} GPUs"
+    where = "the GPU" if cards == 1 else counted(cards, "GPU")
     words = [f"{placed.gpu_layers} layers on {where}"] if cards else ["on the processor"]
     if placed.cpu_moe:
         words.append("all experts in host RAM")
     elif cards and placed.host_expert_layers:
-        words.append(f"experts of {placed.host_expert_layers} layers in host RAM")
+        of = f"{placed.host_expert_layers} of {counted(placed.expert_layers, 'layer')}"
+        words.append(f"experts of {of} in host RAM")
     if placed.tensor_split:
         words.append("split " + ":".join(f"{part:g}" for part in placed.tensor_split))
     if placed.moe_cache_mib:
@@ -161,11 +178,10 @@ def _speed(speed: Speed) -> list[tuple[str, str]]:
     before, prefill, after = speed.prefill_tok_s
     limit = "measured" if speed.bound_by == "measured" else f"limited by {speed.bound_by}"
     at_depth = ", ".join(
-        f"{found:.1f} with {tokens // 1024}k"
-        for tokens, found in speed.decode_at_depth_tok_s.items()
+        f"{found:g} with {tokens // 1024}k" for tokens, found in speed.decode_at_depth_tok_s.items()
     )
     return [
-        ("decode", f"{expected:.1f} tok/s of an answer ({low:.1f} to {high:.1f}), {limit}"),
+        ("decode", f"{expected:g} tok/s of an answer ({low:g} to {high:g}), {limit}"),
         *([("at depth", f"{at_depth} tokens in the context")] if at_depth else []),
         ("prefill", f"{prefill:.0f} tok/s of a prompt ({before:.0f} to {after:.0f})"),
     ]
@@ -181,14 +197,13 @@ def _first_token(speed: Speed, context: int) -> str:
     return f"about {', '.join(times)}"
 
 
-def _context_of_one(server: ServerPlan | None) -> int:
-    """Tokens of context for one user; 0 where no server is planned."""
-    if server is None:
-        return 0
-    tokens, users = (
-        int(server.args[server.args.index(flag) + 1]) for flag in ("--ctx-size", "--parallel")
-    )
-    return tokens // users
+def _context_of_one(server: ServerPlan) -> int:
+    """Tokens of context for one user."""
+    return int(_value(server, "--ctx-size")) // int(_value(server, "--parallel"))
+
+
+def _value(server: ServerPlan, flag: str) -> str:
+    return server.args[server.args.index(flag) + 1]
 
 
 def _duration(seconds: float) -> str:

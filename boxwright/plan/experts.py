@@ -53,7 +53,13 @@ def words(layout: Layout, gpu_layers: str | int, shape: ModelShape) -> Placement
     on_host = layout.experts_on_host & with_experts
     count = shape.spread_layers
     in_ram = sum(layout.experts_device(number, count) == HOST for number in with_experts)
-    placed = Placement(gpu_layers, cpu_moe=False, tensor_split=split, host_expert_layers=in_ram)
+    placed = Placement(
+        gpu_layers,
+        cpu_moe=False,
+        tensor_split=split,
+        host_expert_layers=in_ram,
+        expert_layers=len(with_experts),
+    )
     if not on_host:
         return placed
     if on_host == with_experts:

@@ -13,6 +13,7 @@ from boxwright.catalog import Catalog
 from boxwright.machine import Machine
 from boxwright.plan import speed
 from boxwright.plan.cards import Cards, UsedCard
+from boxwright.plan.compare import speeds
 from boxwright.plan.place import place
 from boxwright.plan.placement import CLEARLY_FASTER, FASTER, Placed
 from boxwright.plan.results import Speed
@@ -123,8 +124,4 @@ def _said(left: Used, before: _Tried, after: _Tried) -> str:
     begin = f"{names} {be(len(left))} left without work: "
     if before.speed is None or after.speed is None:
         return f"{begin}with {them} this model would not fit, without {them} it does."
-    return (
-        f"{begin}without {them} decode is expected at {after.speed.decode_tok_s[1]:g} instead of"
-        f" {before.speed.decode_tok_s[1]:g} tok/s, prefill at {after.speed.prefill_tok_s[1]:g}"
-        f" instead of {before.speed.prefill_tok_s[1]:g}."
-    )
+    return f"{begin}without {them} {speeds(before.speed, after.speed)}."

@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from boxwright.catalog import Catalog
 from boxwright.machine import Machine
 from boxwright.plan import moe_cache
-from boxwright.plan.cards import vendor_of
+from boxwright.plan.cards import select, vendor_of
+from boxwright.plan.compare import as_fast, cost, kept, speeds
+from boxwright.plan.fewer import fewer
 from boxwright.plan.known import Known
 from boxwright.plan.layout import Layout, all_layers
 from boxwright.plan.make import make
 from boxwright.plan.placement import CLEARLY_FASTER
-from boxwright.plan.results import Plan, Speed
+from boxwright.plan.results import Plan, Refusal
 from boxwright.plan.sizes import CONTEXT_STEP, leaves_ubatch
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
@@ -28,7 +30,6 @@ UBATCHES = (4096, 2048)
 PARTS_OF_TRAINED = (1, 2, 4)  # of the context that a model was trained with
 WORTH = 1.25  # times the prefill; a larger batch that brings less is not worth a word
 MIB = 1024**2
-KEPT = 0.9  # of decode and prefill: what an offer may cost of one for more of something else
 CACHE_STEP_MIB = 256
 PCIE_4_GTS = 16.0
 
@@ -61,7 +62,13 @@ def with_offers(
         return None if tried.refusal else tried
 
     ask = _Ask(machine, wanted, known.shape, usual, attempt)
-    found = (_placed_freely(ask), _larger_ubatch(ask), _expert_cache(ask), _more_context(ask))
+    found = (
+        _placed_freely(ask),
+        _without_slow_cards(ask, catalog),
+        _larger_ubatch(ask),
+        _expert_cache(ask),
+        _more_context(ask),
+    )
     return replace(made, offers=tuple(filter(None, found)))
 
 
@@ -78,7 +85,30 @@ def _placed_freely(ask: _Ask) -> str | None:
     if tried.speed.decode_tok_s[1] <= CLEARLY_FASTER * before.decode_tok_s[1]:
         return None
     option = "server_placement = auto" if forced else "server_n_cpu_moe = None"
-    return f"{option}: {_speeds(before, tried.speed)}."
+    return f"{option}: {speeds(before, tried.speed)}."
+
+
+def _without_slow_cards(ask: _Ask, catalog: Catalog) -> str | None:
+    """The first card computes what prompts need of host RAM: a slow one there slows all prompts.
+
+    Where decode would not lose either the plan has left such cards out itself (`fewer`).
+    """
+    before, chosen = ask.usual.speed, select(ask.machine, catalog, ask.wanted)
+    assert not isinstance(chosen, Refusal) and ask.usual.memory is not None
+    work = {device.pci for device in ask.usual.memory.devices}
+    used = tuple(card for card in chosen.used if card.gpu.pci in work)
+    if before is None or not _copies(ask.usual) or ask.wanted.gpu_count is not None:
+        return None
+    for cards in fewer(used, catalog):
+        left = {card.gpu.pci for card in chosen.driven} - {card.gpu.pci for card in cards}
+        ignored = tuple(sorted(left | set(ask.wanted.ignore_gpus)))
+        tried = ask.attempt(replace(ask.wanted, ignore_gpus=ignored))
+        if tried is None or tried.speed is None or not kept(before, tried.speed):
+            continue
+        if tried.speed.prefill_tok_s[1] >= WORTH * before.prefill_tok_s[1]:
+            names = "".join(f'"{pci}", ' for pci in ignored).rstrip()
+            return f"ignore_gpus = ({names}): {speeds(before, tried.speed)}."
+    return None
 
 
 def _larger_ubatch(ask: _Ask) -> str | None:
@@ -90,10 +120,10 @@ def _larger_ubatch(ask: _Ask) -> str | None:
         if ubatch <= ask.wanted.server_ubatch:
             continue
         tried = ask.attempt(replace(ask.wanted, server_ubatch=ubatch))
-        if tried is None or tried.speed is None or not _kept(before, tried.speed):
+        if tried is None or tried.speed is None or not kept(before, tried.speed):
             continue
         if tried.speed.prefill_tok_s[1] >= WORTH * before.prefill_tok_s[1]:
-            return f"server_ubatch = {ubatch}: {_speeds(before, tried.speed)}."
+            return f"server_ubatch = {ubatch}: {speeds(before, tried.speed)}."
     return None
 
 
@@ -134,10 +164,10 @@ def _more_context(ask: _Ask) -> str | None:
         if not 0 < wanted.server_context < tokens:
             return None
         tried = ask.attempt(replace(wanted, server_context=tokens))
-        if tried is None or not _as_fast(ask.usual, tried):
+        if tried is None or not as_fast(ask.usual, tried):
             continue
         more = f"{tokens / wanted.server_context:.3g} times as much context fits too"
-        return f"server_context = {tokens}: {more}, {_cost(ask.usual, tried)}."
+        return f"server_context = {tokens}: {more}, {cost(ask.usual, tried)}."
     return None
 
 
@@ -150,40 +180,6 @@ def _copies(made: Plan) -> bool:
     """Whether weights that prompts need lie in host RAM."""
     placed = made.placement
     return placed is not None and (placed.host_expert_layers > 0 or placed.gpu_layers != "all")
-
-
-def _kept(before: Speed, after: Speed) -> bool:
-    """Whether decode stays about as fast, also with a context of the depths that both tell of."""
-    was, becomes = before.decode_at_depth_tok_s, after.decode_at_depth_tok_s
-    pairs = [(was[depth], becomes[depth]) for depth in was.keys() & becomes.keys()]
-    pairs.append((before.decode_tok_s[1], after.decode_tok_s[1]))
-    return all(new >= KEPT * old for old, new in pairs)
-
-
-def _as_fast(before: Plan, after: Plan) -> bool:
-    """Whether it costs little; of cards whose speed nobody knows, nothing at all."""
-    if before.speed is None or after.speed is None:
-        return before.placement == after.placement
-    kept = after.speed.prefill_tok_s[1] >= KEPT * before.speed.prefill_tok_s[1]
-    return kept and _kept(before.speed, after.speed)
-
-
-def _cost(before: Plan, after: Plan) -> str:
-    if before.speed is None or after.speed is None or before.placement == after.placement:
-        return "with the same placement"
-    return _speeds(before.speed, after.speed)
-
-
-def _speeds(before: Speed, after: Speed) -> str:
-    changes = (
-        ("prefill", before.prefill_tok_s[1], after.prefill_tok_s[1]),
-        ("decode", before.decode_tok_s[1], after.decode_tok_s[1]),
-    )
-    words = (
-        f"{name} {new:g} instead of {old:g} tok/s" if new != old else f"{name} as it is"
-        for name, old, new in changes
-    )
-    return f"predicted {', '.join(words)}"
 
 
 def _slow_bus(machine: Machine) -> str:

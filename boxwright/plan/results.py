@@ -74,7 +74,8 @@ class Placement:
     """Which weights lie where; the words are llama-server's own.
 
     `tensor_split` is in the order of PCI addresses, as CUDA counts the cards; `MemoryPlan.devices`
-    are in the report's. `host_expert_layers` says of how many layers the experts lie in host RAM.
+    are in the report's. Of `expert_layers` layers with experts those of `host_expert_layers` lie in
+    host RAM.
     """
 
     gpu_layers: str | int
@@ -84,6 +85,7 @@ class Placement:
     override_tensor: str | None = None
     moe_cache_mib: int | None = None
     host_expert_layers: int = 0
+    expert_layers: int = 0
 
 
 @dataclass(frozen=True)

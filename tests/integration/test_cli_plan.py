@@ -202,3 +202,18 @@ def test_wrong_input_is_one_sentence(words: tuple[str, ...], code: int, said: st
 def test_a_model_nobody_knows_is_refused_by_name() -> None:
     hosts = plans("--facts", XEON, "--model", "no-such-model", exit_code=3)
     assert "no-such-model" in hosts["xeon"]["refusal"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ((), "32768 tokens of context to one user (KV cache q8_0), at http://127.0.0.1:8080"),
+        (("--parallel", "4", "--cache-type", "f16"), "8192 tokens of context to each of 4 users"),
+        (("--cpu-moe",), "all experts in host RAM"),
+        (("--n-cpu-moe", "40", "--tensor-split", "3,2"), "experts of 40 of "),
+    ],
+)
+def test_the_picture_tells_what_users_get(model: str, asked: tuple[str, ...], said: str) -> None:
+    done = boxwright("plan", "--facts", XEON, "--gguf", model, *asked)
+    assert done.exit_code == 0
+    assert said in done.stdout

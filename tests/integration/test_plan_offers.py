@@ -14,6 +14,7 @@ from boxwright import catalog, plan
 from boxwright.machine import Machine
 from boxwright.plan import Known, Measured, Plan, Wanted
 from boxwright.shapes import ModelShape
+from tests.shapes.read import shape_of
 from tests.unit.plans import (
     deepseek_v4_flash,
     flags,
@@ -28,6 +29,7 @@ OFFER = re.compile(r"(?P<option>server_\w+) = (?P<value>\w+): .+\.")
 PREFILL = re.compile(r"prefill (\S+) instead of (\S+) tok/s")
 DECODE = re.compile(r"decode (\S+) instead of (\S+) tok/s")
 CATALOG = catalog.load()
+UBUNTU = {"id": "ubuntu", "version_id": "24.04", "kernel": "6.8.0-60-generic"}
 
 
 def offered(on: Machine, shape: ModelShape, known: Any = None, **wishes: Any) -> Plan:
@@ -196,3 +198,26 @@ def test_a_refused_plan_has_none_and_the_json_holds_them_as_sentences() -> None:
     assert refused.refusal is not None and refused.offers == ()
     made = offered(machine("ryzen"), qwen35_122b())
     assert plan.as_json(made)["offers"] == list(made.offers) != []
+
+
+def test_a_slow_first_card_that_slows_prompts_may_be_ignored() -> None:
+    """It takes part of the weights, so decode gains a little; prompts' experts are its work too."""
+    slow, fast = gpu("0000:01:00.0", "10de:2531", vram_mib=12288), gpu("0000:02:00.0", "10de:2684")
+    shape, ubatch = shape_of("qwen3-235b"), {"server_ubatch": 2048}
+
+    def on(*cards: dict[str, Any]) -> Machine:
+        return machine("ryzen", os=UBUNTU, memory={"total_mib": 257000}, gpus=list(cards))
+
+    made = offered(on(slow, fast), shape, **ubatch)
+    sentence = offer_of(made, "ignore_gpus")
+    assert sentence.startswith('ignore_gpus = ("0000:01:00.0",): predicted prefill ')
+    without = offered(on(slow, fast), shape, ignore_gpus=("0000:01:00.0",), **ubatch)
+    alone = offered(on(fast), shape, **ubatch)
+    assert made.speed is not None and without.speed is not None
+    assert without.speed == alone.speed
+    told = PREFILL.search(sentence)
+    assert told is not None
+    assert float(told[1]) == without.speed.prefill_tok_s[1] >= 1.25 * float(told[2])
+    assert float(told[2]) == made.speed.prefill_tok_s[1]
+    turned = on({**fast, "pci": "0000:01:00.0"}, {**slow, "pci": "0000:02:00.0"})
+    assert "ignore_gpus" not in " ".join(offered(turned, shape, **ubatch).offers)
