@@ -42,7 +42,7 @@ class Cpu:
     cores: Count
     threads: Count
     flags: tuple[str, ...] = ()
-    performance_cores: int | None = None  # on hybrid processors only
+    performance_cores: Count | None = None  # on hybrid processors only
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Dimm:
     """
 
     size_mib: Count
-    speed_mts: int | None = None
+    speed_mts: Count | None = None
     type: str | None = None
     slot: str | None = None
 
@@ -97,11 +97,11 @@ class Gpu:
     class_: Annotated[str, Field(alias="class")] = "0x030000"
     driver: str | None = None
     numa_node: int | None = None
-    link_speed_gts: float | None = None
-    link_width: int | None = None
+    link_speed_gts: Annotated[float, Field(ge=0)] | None = None
+    link_width: Count | None = None
     power: str | None = None  # D0 to D3cold; "suspended" by older kernels
     name: str | None = None
-    vram_mib: int | None = None
+    vram_mib: Count | None = None
     compute_cap: str | None = None
     mig: bool | None = None  # cut into instances; null also where a card cannot be
     vram_used_mib: int | None = None  # by any process; null without a driver

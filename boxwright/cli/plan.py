@@ -82,8 +82,9 @@ def plan(
     """
     if bool(inventory) == bool(files):
         raise Sentence("name either one INVENTORY or --facts FILE (repeatable).", MISUSED)
-    if gguf and given.get("model"):
-        raise Sentence("--model and --gguf exclude each other: give one of them.", MISUSED)
+    for option in ("model", "quant"):
+        if gguf and given.get(option):
+            raise Sentence(f"--{option} and --gguf exclude each other: give one of them.", MISUSED)
     overrides = overrides_from(given)
     if inventory:
         outcome = _plan_inventory(inventory, gguf, overrides)
@@ -129,8 +130,10 @@ def _plan_reports(
         wanted = wanted_from(overrides)
     except WantedError as error:
         raise Sentence(str(error), MISUSED) from error
-    hosts = {}
-    for name, machine in read_machines(files).items():
+    hosts, machines = {}, read_machines(files)
+    if not machines:
+        raise Sentence(f"{', '.join(map(str, files))}: no machine is reported there.", FAILED)
+    for name, machine in machines.items():
         made = plan_file(machine, wanted, gguf) if gguf else plan_named(machine, wanted)
         hosts[name] = Planned(machine, made)
     return PlanOutcome(hosts, {})

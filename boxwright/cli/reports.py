@@ -34,7 +34,7 @@ def _documents(file: Path) -> list[Any]:
         document = json.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise Sentence(f"{file} cannot be read: {error}.", FAILED) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Sentence(f"{file} is no JSON: {error}.", FAILED) from error
     if isinstance(document, dict) and isinstance(document.get("hosts"), dict):
         return list(document["hosts"].values())

@@ -87,14 +87,16 @@ def _reason(
     if not (isinstance(placed, Placed) and isinstance(alone, Placed) and alone.fits):
         return None
     if not placed.fits:
-        return "they are too small for any of this model"
+        one = len(chosen.used) == 1
+        return f"{'it is' if one else 'they are'} too small for any of this model"
     filled = replace(wanted, server_context=context)
     with_them = speed.predict(machine, catalog, filled, shape, placed.layout, chosen.used)
     without = speed.predict(machine, catalog, filled, shape, alone.layout, ())
     better = preferable if placed.layout.gpu_layers else _reads_faster
     if not better(with_them, without, filled):
         return None
-    return "this host decodes faster without them, which makes up for what they are faster at"
+    them, they = ("it", "it is") if len(chosen.used) == 1 else ("them", "they are")
+    return f"this host decodes faster without {them}, which makes up for what {they} faster at"
 
 
 def _reads_faster(before: Speed | None, after: Speed | None, wanted: Wanted) -> bool:

@@ -18,6 +18,7 @@ ARCHES = ("x86_64",)
 # of a card: llama.cpp reckons with single precision, and takes 0 for a card that gets nothing
 LEAST_SHARE, MOST_SHARE = 1e-6, 1e6
 MOST_NUMBER = 2**31 - 1  # that llama-server reads
+MOST_OVERRIDES = 4096  # llama_max_tensor_buft_overrides() (src/llama.cpp); each layer takes one
 CAPABILITY = re.compile(r"\d+\.\d")
 
 
@@ -87,6 +88,7 @@ def _out_of_range(wanted: Wanted) -> Refusal | None:
         ("server_batch", 1, 2**20),
         ("server_cache_ram_mib", 0, MOST_NUMBER),
         ("server_moe_cache_mib", 1, MOST_NUMBER),
+        ("server_n_cpu_moe", 0, MOST_OVERRIDES),
         ("server_context_checkpoints", 0, MOST_NUMBER),
     ):
         value = getattr(wanted, name)

@@ -187,6 +187,7 @@ def test_a_url_of_a_hub_is_planned_from_its_header_alone(world: Endpoints, direc
         ),
         (("--facts", XEON, "some_inventory.py"), 2, "INVENTORY"),
         (("--facts", XEON, "--model", "a", "--gguf", "b"), 2, "--gguf"),
+        (("--facts", XEON, "--quant", "a", "--gguf", "b"), 2, "--quant and --gguf"),
         (("--facts", XEON, "--ctx", "-1"), 2, "--ctx"),
         (("--facts", XEON, "--tensor-split", "a"), 2, "--tensor-split"),
     ],
@@ -197,6 +198,30 @@ def test_wrong_input_is_one_sentence(words: tuple[str, ...], code: int, said: st
     assert said in done.stderr
     assert "Traceback" not in done.output
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 100000, "is no JSON"),
+        ("[]", "no machine is reported"),
+        ('{"hosts": {}}', "no machine is reported"),
+        (json.dumps(report("xeon", gpus=[{"pci": "0", "id": "10de:1bb0", "vram_mib": -1}])),
+         "vram_mib"),
+        (json.dumps(report("xeon", gpus=[{"pci": "0", "id": "10de:1bb0", "link_width": -8}])),
+         "link_width"),
+        (json.dumps(report("xeon", memory={"total_mib": 64000, "available_mib": 1,
+                                           "dimms": [{"size_mib": 1, "speed_mts": -5}]})), "speed"),
+    ],
+)  # fmt: skip
+def test_a_report_that_cannot_be_meant_is_one_sentence(
+    text: str, said: str, model: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "boxes.json"
+    file.write_text(text)
+    done = boxwright("plan", "--facts", str(file), "--gguf", model)
+    assert done.exit_code == 1 and done.stdout == ""
+    assert "boxes.json" in done.stderr and said in done.stderr
 
 
 def test_a_model_nobody_knows_is_refused_by_name() -> None:

@@ -16,7 +16,7 @@ from boxwright.plan import Known, ModelChoice, Refusal, Wanted
 from boxwright.plan.better import next_better
 from boxwright.plan.choose import candidates, settle, suits
 from boxwright.plan.estimate import estimated_shape
-from boxwright.plan.place import place
+from boxwright.plan.place import Places
 from tests.unit.plans import (
     deepseek_v4_flash,
     gpu,
@@ -137,12 +137,18 @@ def test_a_choice_takes_few_placements(context: int, monkeypatch: pytest.MonkeyP
     """One placement takes up to 50 ms, and `auto` is to take less than two seconds."""
     counted = 0
 
-    def counting(*args: Any) -> Any:
-        nonlocal counted
-        counted += 1
-        return place(*args)
+    class Counting(Places):
+        def __call__(self, wanted: Wanted) -> Any:
+            nonlocal counted
+            counted += 1
+            return super().__call__(wanted)
 
-    monkeypatch.setattr("boxwright.plan.choose.place", counting)
+        def holds(self, wanted: Wanted, least_layers: int) -> bool:
+            nonlocal counted
+            counted += 1
+            return super().holds(wanted, least_layers)
+
+    monkeypatch.setattr("boxwright.plan.choose.Places", Counting)
     cards = [gpu(f"0000:0{slot}:00.0", "10de:2204", vram_mib=24576) for slot in (1, 2)]
     on, wanted = with_ram("ryzen", 32000, gpus=cards), replace(AUTO, server_context=context)
     settled = settle(on, CATALOG, wanted, at_hub)

@@ -24,6 +24,7 @@ def test_a_noun_and_its_verb_agree_with_their_number(number: int, said: str) -> 
     [
         ({"server_tensor_split": (1.0, 1.0)}, "is 1,1, needs 1 share, one for each card"),
         ({"server_n_cpu_moe": 3, "server_placement": "gpu"}, "'gpu' and 1 card is used"),
+        ({"server_n_cpu_moe": 4097}, "is 4097, needs 0 to 4096"),
         ({"gpu_count": 2}, "asks for 2 NVIDIA cards, this machine has 1 that"),
         ({"server_context": 1, "server_placement": "gpu"}, "with 1 token of context needs"),
         ({"server_threads": 999}, "this machine has 80 logical CPUs"),
