@@ -29,7 +29,7 @@ from boxwright.plan import (
 from boxwright.plan import cards as card_rules
 from boxwright.plan.cards import Cards
 from boxwright.plan.known import Known, ModelChoice
-from boxwright.plan.place import Places, place
+from boxwright.plan.place import Places
 from boxwright.plan.placement import Placed
 from boxwright.plan.results import MemoryPlan, Plan, Refusal
 from boxwright.plan.wanted import Wanted
@@ -156,14 +156,14 @@ def _model(
 
     forced = wanted.server_placement != "auto"
 
-    def placed_as(wanted: Wanted, of: ModelShape = shape) -> Placed | Refusal:
+    def fits(wanted: Wanted, of: ModelShape = shape) -> bool:
         cards = alone.decide(machine, catalog, wanted, of, chosen) if forced else chosen
-        return place(machine, catalog, wanted, of, cards)
+        return Places(machine, catalog, of, cards).holds(wanted)
 
     places, row = Places(machine, catalog, shape, chosen), catalog.models[wanted.model]
 
     def lacking(placed: Placed, wanted: Wanted) -> Refusal | None:
-        short = room.refusal(placed, shape, wanted, row, choice.quant, placed_as)
+        short = room.refusal(placed, shape, wanted, row, choice.quant, fits)
         missing = (
             checks.disk(machine, wanted, draft.plan.model, known) if draft.plan.model else None
         )

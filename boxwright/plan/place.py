@@ -45,7 +45,7 @@ class Places:
             return best
         return on_host.instead(best, self.shape, wanted, asked.measure, asked.expect)
 
-    def holds(self, wanted: Wanted, least_layers: int) -> bool:
+    def holds(self, wanted: Wanted, least_layers: int = 0) -> bool:
         """Whether there is one that fits with so many layers on cards."""
         asked = self._asked(wanted)
         return placement.holds(

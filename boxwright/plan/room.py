@@ -25,19 +25,19 @@ TRIED = 3  # values of one option that are planned, until one fits
 SAME_MODEL = 0.2  # of its weights; where only less has room, another model is meant
 
 
-class Place(Protocol):
-    """Places for wishes with sizes as numbers, also another shape than the one that is planned."""
+class Fits(Protocol):
+    """Whether wishes with sizes as numbers have room, also for another shape than planned."""
 
-    def __call__(self, wanted: Wanted, *, of: ModelShape) -> Placed | Refusal:
-        """The placement."""
+    def __call__(self, wanted: Wanted, *, of: ModelShape) -> bool:
+        """Whether any placement fits."""
 
 
 def refusal(
-    placed: Placed, shape: ModelShape, wanted: Wanted, row: ModelRow, quant: str, place: Place
+    placed: Placed, shape: ModelShape, wanted: Wanted, row: ModelRow, quant: str, fits: Fits
 ) -> Refusal | None:
     """Where the model does not fit: the number found, the number needed, what would.
 
-    `wanted` has its sizes as numbers; `place` places other wishes and shapes on the same machine.
+    `wanted` has its sizes as numbers; `fits` tells of other wishes and shapes on the same machine.
     """
     memory, host = placed.memory, placed.memory.host
     short = [
@@ -51,9 +51,9 @@ def refusal(
         return None
     cures = [
         _more(placed),
-        *_freed(shape, wanted, place),
-        *_less(Short(placed, shape, wanted), place),
-        _smaller(placed, shape, wanted, row, place),
+        *_freed(shape, wanted, fits),
+        *_less(Short(placed, shape, wanted), fits),
+        _smaller(placed, shape, wanted, row, fits),
     ]
     return Refusal(
         f"{wanted.model} {quant} with {counted(wanted.server_context, 'token')} of context needs"
@@ -73,7 +73,7 @@ def _more(placed: Placed) -> str:
     return " and ".join(more)
 
 
-def _freed(shape: ModelShape, wanted: Wanted, place: Place) -> list[str]:
+def _freed(shape: ModelShape, wanted: Wanted, fits: Fits) -> list[str]:
     """Where the layout is forced and another one fits."""
     wishes = {
         "set server_placement to auto": (
@@ -89,27 +89,25 @@ def _freed(shape: ModelShape, wanted: Wanted, place: Place) -> list[str]:
             replace(wanted, server_tensor_split=None),
         ),
     }
-    return [
-        cure for cure, (forced, wish) in wishes.items() if forced and _fits(place(wish, of=shape))
-    ]
+    return [cure for cure, (forced, wish) in wishes.items() if forced and fits(wish, of=shape)]
 
 
-def _less(short: Short, place: Place) -> list[str]:
+def _less(short: Short, fits: Fits) -> list[str]:
     """Options that free what is short; where none is enough, each beside no cache of prompts."""
-    alone = _each(short, place)
+    alone = _each(short, fits)
     if alone or short.host_over_mib <= 0 or not short.wanted.server_cache_ram_mib:
         return alone
-    both = _each(short.without_cached_prompts(), place)
+    both = _each(short.without_cached_prompts(), fits)
     return [f"lower server_cache_ram_mib to 0 and {cure}" for cure in both]
 
 
-def _each(short: Short, place: Place) -> list[str]:
+def _each(short: Short, fits: Fits) -> list[str]:
     """One option after the other, with the most that fits."""
     cures = []
     for option, values in OPTIONS.items():
         for value in islice(values(short), TRIED):
             wishes: dict[str, Any] = {option: value}
-            if _fits(place(replace(short.wanted, **wishes), of=short.shape)):
+            if fits(replace(short.wanted, **wishes), of=short.shape):
                 cures.append(_told(option, value, getattr(short.wanted, option)))
                 break
     return cures
@@ -122,7 +120,7 @@ def _told(option: str, value: int | str | None, now: Any) -> str:
     return f"{'lower' if lower else 'set'} {option} to {value}"
 
 
-def _smaller(placed: Placed, shape: ModelShape, wanted: Wanted, row: ModelRow, place: Place) -> str:
+def _smaller(placed: Placed, shape: ModelShape, wanted: Wanted, row: ModelRow, fits: Fits) -> str:
     """The largest quant of the catalog that fits; without one, how much may lie in host RAM."""
     memory, host = placed.memory, placed.memory.host
     parts: list[DeviceMemory | HostMemory] = [*memory.devices, host]
@@ -132,17 +130,13 @@ def _smaller(placed: Placed, shape: ModelShape, wanted: Wanted, row: ModelRow, p
         other = estimated_shape(row, files)
         if other is None or other.file_bytes >= min(shape.file_bytes, most):
             continue
-        if _fits(place(wanted, of=other)):
+        if fits(wanted, of=other):
             return f"set model_quant to {quant} ({other.file_bytes / GB:.0f} GB, by estimate)"
     over_mib = host.need_mib - host.total_mib
     left_gb = (host.model_mib - over_mib) * MIB / GB
     if memory.devices_fit and left_gb >= SAME_MODEL * host.model_mib * MIB / GB:
         return f"choose a quant with at most {int(left_gb)} GB of weights for the host"
     return "choose a smaller model"
-
-
-def _fits(found: Placed | Refusal) -> bool:
-    return isinstance(found, Placed) and found.fits
 
 
 def _gib_of_ram(host: HostMemory) -> int:

@@ -143,7 +143,7 @@ def test_a_choice_takes_few_placements(context: int, monkeypatch: pytest.MonkeyP
             counted += 1
             return super().__call__(wanted)
 
-        def holds(self, wanted: Wanted, least_layers: int) -> bool:
+        def holds(self, wanted: Wanted, least_layers: int = 0) -> bool:
             nonlocal counted
             counted += 1
             return super().holds(wanted, least_layers)

@@ -107,7 +107,8 @@ def test_the_json_has_the_shape_of_the_design() -> None:
     assert document["model"]["files"] == 3 and document["model"]["size_mib"] > 60000
     assert document["placement"] == {
         "gpu_layers": "all", "cpu_moe": True, "n_cpu_moe": None, "tensor_split": [1, 1],
-        "override_tensor": None, "moe_cache_mib": None, "host_expert_layers": 48, "expert_layers": 48,
+        "override_tensor": None, "moe_cache_mib": None, "host_expert_layers": 48,
+        "expert_layers": 48,
     }  # fmt: skip
     first, second = document["memory"]["devices"]
     assert (first["pci"], second["pci"]) == ("0000:03:00.0", "0000:82:00.0")
