@@ -7,6 +7,8 @@ decode that was measured with this very configuration replaces it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from boxwright.catalog import Catalog, SpeedConstants
 from boxwright.machine import Gpu, Machine
 from boxwright.plan.cards import UsedCard
@@ -18,6 +20,7 @@ from boxwright.plan.speed_decode import (
     HOST_CORES,
     HOST_MEMORY,
     GpuSpeed,
+    HostSpeed,
     decode_seconds,
     host_speed,
 )
@@ -31,6 +34,69 @@ BTU_H_PER_W = 3.412
 UNKNOWN_LINK = (8.0, 16)  # PCIe 3.0 x16
 
 Interval = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A model on a machine: all that its speed follows from. `links` are the used cards."""
+
+    constants: SpeedConstants
+    machine: Machine
+    host: HostSpeed
+    links: tuple[PrefillCard, ...]
+    shape: ModelShape
+    layout: Layout
+    wanted: Wanted
+
+    @property
+    def speeds(self) -> tuple[GpuSpeed, ...]:
+        """What the cards reach in decode."""
+        return tuple(link.speed for link in self.links)
+
+    def decode(self) -> tuple[Interval, str]:
+        """Tokens per second with an empty context, and what binds them."""
+        parts = decode_seconds(self.constants, self.host, self.speeds, self.shape, self.layout)
+        rests_on_host = any(parts.get(name) for name in (HOST_MEMORY, HOST_CORES))
+        guessed = rests_on_host and not self.host.modules_known
+        spread = self.constants.unknown_modules if guessed else self.constants.known
+        expected = 1 / max(sum(parts.values()), 1e-6)
+        return _times(expected, spread), max(parts, key=lambda name: parts[name])
+
+    def prefill(self) -> Interval:
+        """Tokens per second of a prompt."""
+        return prefill_tok_s(
+            self.constants,
+            self.machine,
+            self.host,
+            self.links,
+            self.shape,
+            self.layout,
+            self.wanted.server_ubatch,
+        )
+
+    def at_depth(self, decode_tok_s: float) -> dict[int, float]:
+        """Tokens per second by how many are in the context, from those with an empty one."""
+        found = {}
+        for depth in depths(self.wanted.server_context // self.wanted.server_parallel):
+            more = attention_seconds(
+                self.constants,
+                self.machine,
+                self.host,
+                self.speeds,
+                self.shape,
+                self.layout,
+                self.wanted.server_cache_type,
+                depth,
+            )
+            found[depth] = _rounded(1 / (1 / decode_tok_s + more))
+        return found
+
+    def first_token(self, prefill_tok_s: float) -> dict[int, float]:
+        """Seconds to the first token, by the length of the prompt."""
+        # attention is computed where its cache lies
+        reading = self.links if self.layout.gpu_layers else ()
+        asked = (self.constants, self.machine, reading, self.shape, prefill_tok_s)
+        return {tokens: _rounded(first_token_s(*asked, tokens)) for tokens in PROMPTS}
 
 
 def predict(
@@ -52,36 +118,19 @@ def predict(
     if len(known) < len(links):
         return _as_measured(measured)
     host = host_speed(machine, constants)
-    speeds = tuple(link.speed for link in known)
-    parts = decode_seconds(constants, host, speeds, shape, layout)
-    rests_on_host = any(parts.get(name) for name in (HOST_MEMORY, HOST_CORES))
-    guessed = rests_on_host and not host.modules_known
-    spread = constants.unknown_modules if guessed else constants.known
-    decode = _times(1 / max(sum(parts.values()), 1e-6), spread)
-    bound_by = max(parts, key=lambda name: parts[name])
-    prefill = prefill_tok_s(constants, machine, host, known, shape, layout, wanted.server_ubatch)
+    run = _Run(constants, machine, host, known, shape, layout, wanted)
+    decode, bound_by = run.decode()
+    prefill = run.prefill()
     if measured is not None:
         decode, bound_by = _rounded_all(measured.decode_tok_s), "measured"
         prefill = measured.prefill_tok_s or prefill
-    at_depth = {
-        depth: attention_seconds(
-            constants, machine, host, speeds, shape, layout, wanted.server_cache_type, depth
-        )
-        for depth in depths(wanted.server_context // wanted.server_parallel)
-    }
-    reading = known if layout.gpu_layers else ()  # attention is computed where its cache lies
     watts = power_w(machine, constants, cards)
     return Speed(
         decode_tok_s=decode,
         prefill_tok_s=_rounded_all(prefill),
         bound_by=bound_by,
-        ttft_s={
-            tokens: _rounded(first_token_s(constants, machine, reading, shape, prefill[1], tokens))
-            for tokens in PROMPTS
-        },
-        decode_at_depth_tok_s={
-            depth: _rounded(1 / (1 / decode[1] + more)) for depth, more in at_depth.items()
-        },
+        ttft_s=run.first_token(prefill[1]),
+        decode_at_depth_tok_s=run.at_depth(decode[1]),
         power_w=watts,
         heat_btu_h=None if watts is None else round(watts * BTU_H_PER_W),
     )
