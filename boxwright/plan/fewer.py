@@ -14,6 +14,7 @@ from boxwright.machine import Machine
 from boxwright.plan import speed
 from boxwright.plan.cards import Cards, UsedCard
 from boxwright.plan.compare import speeds
+from boxwright.plan.layout import Layout, all_layers, first_layers
 from boxwright.plan.place import place
 from boxwright.plan.placement import CLEARLY_FASTER, FASTER, Placed
 from boxwright.plan.results import Speed
@@ -23,6 +24,7 @@ from boxwright.shapes import ModelShape
 
 KEPT = 0.99  # of every speed: less of one for more of another is a person's choice
 
+MIB = 1024**2
 TRIED = 5  # sets of cards: with three kinds of cards all that are worth it
 
 Used = tuple[UsedCard, ...]
@@ -65,6 +67,10 @@ def decide(
     if every.fits and not sizes_given:
         return chosen
     for cards in fewer(chosen.used, catalog):
+        if every.speed is not None:
+            needed = KEPT * every.speed.decode_tok_s[1]
+            if _at_best(machine, catalog, wanted, shape, cards) < needed:
+                continue
         tried = attempt(cards)
         if _better(every, tried) and (best is every or _better(best, tried)):
             best = tried
@@ -86,6 +92,25 @@ def fewer(cards: Used, catalog: Catalog) -> list[Used]:
         for least in sorted({worth(card) for card in cards})[:-1]:
             found[tuple(card for card in cards if worth(card) > least)] = None
     return list(found)[:TRIED]
+
+
+def _at_best(
+    machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape, cards: Used
+) -> float:
+    """Decode that no layout on these cards exceeds: as if one of them had the memory of all, and
+    nothing but weights lay there. It saves placing a model on cards that cannot do."""
+    if not shape.experts:
+        return float("inf")
+    experts = [layer.expert_bytes for layer in shape.layers]
+    left = sum(card.vram_mib or 0 for card in cards) * MIB
+    left -= shape.file_bytes - shape.skipped_bytes - shape.embedding_bytes - sum(experts)
+    on_host = len(experts)
+    while on_host and experts[on_host - 1] <= left:
+        on_host -= 1
+        left -= experts[on_host]
+    layout = Layout(1, all_layers(shape), first_layers(on_host))
+    alone = [speed.predict(machine, catalog, wanted, shape, layout, (card,)) for card in cards]
+    return max(one.decode_tok_s[1] if one else float("inf") for one in alone)
 
 
 def _vram(card: UsedCard) -> float:
