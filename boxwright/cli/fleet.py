@@ -81,6 +81,10 @@ def _ask(state: Any, host: Any, question: Callable[[], T], answers: Answers[T]) 
     """One host's answer, or its fault, which must not hide the others' answers."""
     from pyinfra.context import ctx_host, ctx_state
 
+    from boxwright.operation.recent import forget
+
+    # a run in a process of its own may have changed the host since it was last asked
+    forget(host.name)
     try:
         with ctx_state.use(state), ctx_host.use(host):
             answer = question()
