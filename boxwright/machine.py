@@ -7,13 +7,21 @@ Fields are those of the design, section 3; names carry their units.
 from __future__ import annotations
 
 from typing import Annotated, Any
+from unicodedata import category
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 SCHEMA = "boxwright.machine/1"
 
+
+def _printable(text: str) -> str:
+    """A terminal obeys control characters, and these words are shown on other people's."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(one)[0] == "C" else one for one in text)
+
+
 Count = Annotated[int, Field(ge=0)]
+Words = Annotated[str, AfterValidator(_printable)]
 
 
 class MachineError(ValueError):
@@ -24,12 +32,12 @@ class MachineError(ValueError):
 class Os:
     """The operating system as /etc/os-release and the kernel give it."""
 
-    id: str
-    version_id: str
-    kernel: str
-    arch: str
-    glibc: str | None = None
-    codename: str | None = None
+    id: Words
+    version_id: Words
+    kernel: Words
+    arch: Words
+    glibc: Words | None = None
+    codename: Words | None = None
     init: str | None = None  # "systemd" where systemd is running as pid 1
 
 
@@ -37,7 +45,7 @@ class Os:
 class Cpu:
     """Online processors: `cores` are physical cores, `threads` logical CPUs."""
 
-    model: str
+    model: Words
     sockets: Count
     cores: Count
     threads: Count
@@ -64,8 +72,8 @@ class Dimm:
 
     size_mib: Count
     speed_mts: Count | None = None
-    type: str | None = None
-    slot: str | None = None
+    type: Words | None = None
+    slot: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -95,12 +103,12 @@ class Gpu:
     id: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}$")]
     subsystem: str | None = None
     class_: Annotated[str, Field(alias="class")] = "0x030000"
-    driver: str | None = None
+    driver: Words | None = None
     numa_node: int | None = None
     link_speed_gts: Annotated[float, Field(ge=0)] | None = None
     link_width: Count | None = None
     power: str | None = None  # D0 to D3cold; "suspended" by older kernels
-    name: str | None = None
+    name: Words | None = None
     vram_mib: Count | None = None
     compute_cap: str | None = None
     mig: bool | None = None  # cut into instances; null also where a card cannot be
@@ -146,7 +154,7 @@ class Llama:
 class Machine:
     """One machine, as the probe saw it."""
 
-    hostname: str
+    hostname: Words
     os: Os
     cpu: Cpu
     memory: Memory

@@ -113,6 +113,23 @@ def test_a_count_is_a_whole_number_and_not_negative(value: Any) -> None:
         machine_from_json(document)
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("xeon\x1b[2J", "xeon\ufffd[2J"),
+        ("a\nb\rc\x07", "a\ufffdb\ufffdc\ufffd"),
+        ("\u202egnp.exe", "\ufffdgnp.exe"),
+        ("\udcff", "\ufffd"),
+        ("Kathedrale\u00a0Köln (R)™ 箱", "Kathedrale\u00a0Köln (R)™ 箱"),
+    ],
+)
+def test_words_that_are_shown_cannot_steer_a_terminal(told: str, kept: str) -> None:
+    document = xeon()
+    document["hostname"] = document["cpu"]["model"] = document["gpus"][0]["name"] = told
+    machine = machine_from_json(document)
+    assert [machine.hostname, machine.cpu.model, machine.gpus[0].name] == [kept] * 3
+
+
 def test_a_report_cannot_be_changed() -> None:
     machine = machine_from_json(xeon())
     with pytest.raises(dataclasses.FrozenInstanceError):
