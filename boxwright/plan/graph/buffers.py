@@ -33,13 +33,16 @@ class Buffers:
             [self._shared(n, one) for n, one in enumerate(self._sections)],
             [self._homes(n, one.homes) for n, one in enumerate(self._sections)],
         )
+        self._found: dict[Where, tuple[int, ...]] = {}
         self._placed: dict[tuple[int, Around], Places] = {}
         self._programs: dict[tuple[int, Around, Lifetimes], tuple[int, Program]] = {}
         self._ran: dict[tuple[int, tuple[Free, ...], tuple[Range, ...]], Ran] = {}
 
     def __call__(self, where: Where) -> tuple[int, ...]:
         """Bytes of each backend's compute buffer."""
-        return peaks(Flow(self._whole, where, self.placed), self)
+        if where not in self._found:
+            self._found[where] = peaks(Flow(self._whole, where, self.placed), self)
+        return self._found[where]
 
     def placed(self, number: int, around: Around) -> Places:
         """The places of a section."""
