@@ -3,7 +3,8 @@
 
 # The lab's packages and hosts are made of files that others than root have to read.
 umask 022
-: "${HOME:=$(cd ~ && pwd)}"
+[ -n "${HOME:-}" ] || HOME=$(getent passwd "$(id -u)" | cut -d: -f6)
+export HOME
 
 # Debian and Ubuntu packages that the lab's hosts and servers are made with.
 LAB_PACKAGES=(

@@ -13,7 +13,9 @@ gc.set_threshold(20_000, 50, 100)
 # A gate answers the same for the same commit, on a machine of any speed. New examples are looked
 # for with `--hypothesis-profile=search --hypothesis-seed=N`.
 SLOW_MACHINE = [HealthCheck.too_slow]
-settings.register_profile("search", deadline=None, suppress_health_check=SLOW_MACHINE)
+settings.register_profile(
+    "search", deadline=None, derandomize=False, suppress_health_check=SLOW_MACHINE
+)
 settings.register_profile("gate", settings.get_profile("search"), derandomize=True)
 settings.load_profile("gate")
 

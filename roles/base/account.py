@@ -35,14 +35,17 @@ class Account(FactBase[AccountState | None]):
         return None
 
     def command(self, login: str) -> StringCommand:
-        """Its line of the user database, its primary group, all of its groups."""
+        """Its line of the user database, its primary group, all of its groups.
+
+        `id` fails for a group without a name, and prints its number all the same.
+        """
         quoted = QuoteString(login)
         return StringCommand(
-            "! getent passwd", quoted, "|| { id -gn", quoted, "&& id -Gn", quoted, "; }"
+            "! getent passwd", quoted, "|| { id -gn", quoted, "; id -Gn", quoted, "; true; }"
         )
 
     def process(self, output: list[str]) -> AccountState | None:
-        """The last three lines; a login that prints something does so before them."""
+        """The last three lines, below whatever a login prints; raise for what is no answer."""
         fields = output[-3].split(":") if len(output) >= 3 else []
         if len(fields) != 7 or not fields[2].isdigit():
             raise FactProcessError(f"getent and id answered {output!r}")

@@ -93,6 +93,14 @@ def test_an_account_is_read_from_the_user_database(tmp_path: Path) -> None:
         assert answered(Account, tmp_path, login="nobody-of-that-name") is None
 
 
+def test_an_account_whose_group_has_no_name_is_read_so_that_it_can_be_mended(
+    tmp_path: Path,
+) -> None:
+    nameless = "echo 4242; echo 'id: cannot find name for group ID 4242' >&2; exit 1"
+    with programs(tmp_path, getent=GETENT, id=nameless):
+        assert answered(Account, tmp_path, login="llama") == account(group="4242", groups=("4242",))
+
+
 def test_packages_between_two_states_are_found(tmp_path: Path) -> None:
     with programs(tmp_path, dpkg_query=LEFT, apt_get="exit 0"):
         found = answered(UnfinishedPackages, tmp_path)

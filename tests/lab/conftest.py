@@ -104,8 +104,10 @@ def fresh_spares(lab: RunningLab, names: Collection[str], to_serve: bool = False
         lifecycle.reset_all(lab.lab, specs, say)
     else:
         lifecycle.boot_fresh(lab.lab, specs, say)
-    yield
-    lifecycle.halt(lab.lab, specs)
+    try:
+        yield
+    finally:
+        lifecycle.halt(lab.lab, specs)
 
 
 @pytest.fixture

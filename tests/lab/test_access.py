@@ -87,14 +87,16 @@ def test_a_proxy_carries_packages_weights_and_releases(
     plain.said(
         "mkdir /root/aside; grep -rl Acquire::http /etc/apt/apt.conf.d | xargs mv -t /root/aside"
     )
-    with proxy_on(lab.lab.gateway) as (url, asked):
-        changes = {"plain": {"proxy_url": url}}
-        done = run(lab, variant(tmp_path, changes, ["plain"]))
-        assert done.code == 0, done.log[-6000:]
-        urls = asked.urls_of(plain.address)
-        assert any(one.endswith(".deb") for one in urls)
-        assert any(".gguf" in one for one in urls)
-        assert any(".tar.gz" in one for one in urls)
-        assert asked.urls_of(lab.lab.gateway), "this machine asks the Hub through it as well"
-    plain.said("mv -t /etc/apt/apt.conf.d /root/aside/* && rmdir /root/aside")
+    try:
+        with proxy_on(lab.lab.gateway) as (url, asked):
+            changes = {"plain": {"proxy_url": url}}
+            done = run(lab, variant(tmp_path, changes, ["plain"]))
+    finally:
+        plain.said("mv -t /etc/apt/apt.conf.d /root/aside/* && rmdir /root/aside")
+    assert done.code == 0, done.log[-6000:]
+    urls = asked.urls_of(plain.address)
+    assert any(one.endswith(".deb") for one in urls)
+    assert any(".gguf" in one for one in urls)
+    assert any(".tar.gz" in one for one in urls)
+    assert asked.urls_of(lab.lab.gateway), "this machine asks the Hub through it as well"
     assert run(lab, variant(tmp_path, {}, ["plain"])).code == 0
