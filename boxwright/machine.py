@@ -38,7 +38,7 @@ class Os:
     arch: Words
     glibc: Words | None = None
     codename: Words | None = None
-    init: str | None = None  # "systemd" where systemd is running as pid 1
+    init: Words | None = None  # "systemd" where systemd is running as pid 1
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class NumaNode:
     """One NUMA node directory; `cpus` is the kernel's list, such as `0-19,40-59`."""
 
     node: Count
-    cpus: str
+    cpus: Words
     memory_mib: Count
 
 
@@ -81,7 +81,7 @@ class MeasuredMemory:
     """What `bench` once read per second with all cores, and a digest of the modules it read."""
 
     read_gb_s: Annotated[float, Field(gt=0)]
-    modules: str
+    modules: Words
 
 
 @dataclass(frozen=True)
@@ -99,18 +99,18 @@ class Memory:
 class Gpu:
     """One display-class PCI function; name, VRAM and capability only once a driver answers."""
 
-    pci: str
+    pci: Words
     id: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}$")]
-    subsystem: str | None = None
+    subsystem: Words | None = None
     class_: Annotated[str, Field(alias="class")] = "0x030000"
     driver: Words | None = None
     numa_node: int | None = None
     link_speed_gts: Annotated[float, Field(ge=0)] | None = None
     link_width: Count | None = None
-    power: str | None = None  # D0 to D3cold; "suspended" by older kernels
+    power: Words | None = None  # D0 to D3cold; "suspended" by older kernels
     name: Words | None = None
     vram_mib: Count | None = None
-    compute_cap: str | None = None
+    compute_cap: Words | None = None
     mig: bool | None = None  # cut into instances; null also where a card cannot be
     vram_used_mib: int | None = None  # by any process; null without a driver
     vram_used_by_service_mib: int | None = None  # of it, by our own service
@@ -120,8 +120,8 @@ class Gpu:
 class Disk:
     """One mounted file system that can hold files."""
 
-    mount: str
-    filesystem: str
+    mount: Words
+    filesystem: Words
     size_mib: Count
     free_mib: Count
     read_only: bool = False
@@ -135,19 +135,19 @@ class Nvidia:
     loaded one. `userspace` is the version of libnvidia-ml on disk.
     """
 
-    loaded: str | None = None
-    installed: str | None = None
-    flavour: str | None = None
-    userspace: str | None = None
+    loaded: Words | None = None
+    installed: Words | None = None
+    flavour: Words | None = None
+    userspace: Words | None = None
 
 
 @dataclass(frozen=True)
 class Llama:
     """Our service: the build behind the `current` link, the unit's state, the model it serves."""
 
-    build: str | None = None
-    service: str = "absent"
-    model: str | None = None
+    build: Words | None = None
+    service: Words = "absent"
+    model: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,8 @@ class Machine:
     secure_boot: bool | None = None
     nvidia: Nvidia = Field(default_factory=Nvidia)
     llama: Llama = Field(default_factory=Llama)
-    boot_id: str | None = None
-    container: str | None = None
+    boot_id: Words | None = None
+    container: Words | None = None
     schema: str = SCHEMA
 
     def to_json(self) -> dict[str, Any]:

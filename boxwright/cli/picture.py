@@ -134,7 +134,8 @@ def _serves(server: ServerPlan) -> str:
     """What users get, and where."""
     users, each = int(_value(server, "--parallel")), _context_of_one(server)
     whom = "one user" if users == 1 else f"each of {users} users"
-    where = f"at http://{server.host}:{server.port}, to this machine only"
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    where = f"at http://{host}:{server.port}, to this machine only"
     if server.host not in LOOPBACK:
         where = f"at {server.host}, port {server.port}, to whoever has the API key"
     cache = _value(server, "--cache-type-k")

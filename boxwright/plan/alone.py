@@ -63,14 +63,7 @@ def _worth_asking(
     if sum((card.vram_mib or 0) - LEAST_MIB for card in cards) < kept_mib:
         return True
     host_gb_s = host_speed(machine, catalog.speed).gb_s
-    return any(_gb_s(card, catalog) < 2 * host_gb_s for card in cards)
-
-
-def _gb_s(card: UsedCard, catalog: Catalog) -> float:
-    known, row = card.kind.card, catalog.speed.gpus.get(card.kind.generation)
-    if known is None or known.bandwidth_gb_s is None or row is None:
-        return float("inf")
-    return known.bandwidth_gb_s * row.share
+    return any(fewer.decode_gb_s(card, catalog) < 2 * host_gb_s for card in cards)
 
 
 def _reason(

@@ -86,7 +86,7 @@ def fewer(cards: Used, catalog: Catalog) -> list[Used]:
     found: dict[Used, None] = {}
 
     def speed_of(card: UsedCard) -> float:
-        return _gb_s(card, catalog)
+        return decode_gb_s(card, catalog)
 
     for worth in (speed_of, _vram):
         for least in sorted({worth(card) for card in cards})[:-1]:
@@ -98,7 +98,8 @@ def _at_best(
     machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape, cards: Used
 ) -> float:
     """Decode that no layout on these cards exceeds: as if one of them had the memory of all, and
-    nothing but weights lay there. It saves placing a model on cards that cannot do."""
+    nothing but weights lay there, or no layer at all. It saves placing a model on cards that
+    cannot do."""
     if not shape.experts:
         return float("inf")
     experts = [layer.expert_bytes for layer in shape.layers]
@@ -108,8 +109,15 @@ def _at_best(
     while on_host and experts[on_host - 1] <= left:
         on_host -= 1
         left -= experts[on_host]
-    layout = Layout(1, all_layers(shape), first_layers(on_host))
-    alone = [speed.predict(machine, catalog, wanted, shape, layout, (card,)) for card in cards]
+    layouts = (
+        Layout(1, all_layers(shape), first_layers(on_host)),
+        Layout(1, 0, first_layers(len(experts))),
+    )
+    alone = [
+        speed.predict(machine, catalog, wanted, shape, layout, (card,))
+        for card in cards
+        for layout in layouts
+    ]
     return max(one.decode_tok_s[1] if one else float("inf") for one in alone)
 
 
@@ -117,7 +125,7 @@ def _vram(card: UsedCard) -> float:
     return float(card.vram_mib or 0)
 
 
-def _gb_s(card: UsedCard, catalog: Catalog) -> float:
+def decode_gb_s(card: UsedCard, catalog: Catalog) -> float:
     """What decode reads from a card; of one that nobody knows more than from any other."""
     known = card.kind.card
     row = catalog.speed.gpu_row(card.kind.generation, card.kind.chip.compute_cap)

@@ -21,6 +21,7 @@ from boxwright.plan import (
 from boxwright.plan.cards import Cards
 from boxwright.plan.draft import Draft
 from boxwright.plan.known import Known, ModelChoice
+from boxwright.plan.on_host import is_free
 from boxwright.plan.place import Places
 from boxwright.plan.placement import Placed
 from boxwright.plan.results import MemoryPlan, Refusal
@@ -113,7 +114,7 @@ class _Room:
         """Whether other wishes, or another model, would have room; free to choose other cards."""
         asked, shape = self.asked, of or self.shape
         cards = asked.chosen
-        if asked.wanted.server_placement != "auto":
+        if not is_free(asked.wanted):
             cards = alone.decide(asked.machine, asked.catalog, wanted, shape, cards)
         return Places(asked.machine, asked.catalog, shape, cards).holds(wanted)
 

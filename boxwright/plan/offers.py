@@ -84,8 +84,9 @@ def _placed_freely(ask: _Ask) -> str | None:
         return None
     if tried.speed.decode_tok_s[1] <= CLEARLY_FASTER * before.decode_tok_s[1]:
         return None
-    option = "server_placement = auto" if forced else "server_n_cpu_moe = None"
-    return f"{option}: {speeds(before, tried.speed)}."
+    options = ["server_placement = auto"] if forced else []
+    options += ["server_n_cpu_moe = None"] if wanted.server_n_cpu_moe is not None else []
+    return f"{' and '.join(options)}: {speeds(before, tried.speed)}."
 
 
 def _without_slow_cards(ask: _Ask, catalog: Catalog) -> str | None:

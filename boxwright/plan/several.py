@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from boxwright.plan import contradiction, sizes
+from boxwright.plan import alone, contradiction, sizes
 from boxwright.plan.place import Places
 from boxwright.plan.placement import Placed
 from boxwright.plan.results import Refusal
@@ -34,7 +35,9 @@ def contradicted(
     freed = contradiction.without(shape, wanted, len(places.chosen.used))
     if freed is None:
         return refusal
-    sized, placed = sizes.decide(freed[0], shape, places)
+    # once they are cured the plan may leave cards without work, as it could not before
+    cards = alone.decide(places.machine, places.catalog, freed[0], shape, places.chosen)
+    sized, placed = sizes.decide(freed[0], shape, replace(places, chosen=cards))
     short = lacking(placed, sized) if isinstance(placed, Placed) else None
     if short is None:
         return refusal

@@ -200,6 +200,21 @@ def test_more_memory_beside_fast_ram_is_never_worse_in_everything(
     assert min(b / a for a, b in zip(figures(large), figures(small), strict=True)) <= 1.05
 
 
+def test_a_p100_is_judged_by_what_a_p100_reaches() -> None:
+    """Its HBM reads faster than its processors unpack: less of it than of other Pascal cards'."""
+    card = gpu("0000:01:00.0", "10de:15f8", vram_mib=16280, link_speed_gts=8.0, link_width=4)
+    on = machine(
+        "xeon",
+        gpus=[card],
+        memory={"total_mib": 257000, "dimms": []},
+        cpu={"model": "AMD EPYC 7763", "sockets": 1, "cores": 64, "threads": 128},
+    )
+    made = planned(on, shape_of("deepseek-v4-flash"))
+    assert made.refusal is None and made.memory is not None and made.memory.devices == ()
+    forced = planned(on, shape_of("deepseek-v4-flash"), server_placement="cpu-moe")
+    assert decode(forced) < decode(made)
+
+
 @pytest.mark.parametrize("cards", [(P5000, 16384, 16384), (P40, 24576)])
 def test_cards_that_are_slower_than_the_host_are_left_alone(cards: tuple[Any, ...]) -> None:
     """Qwen3.5-122B has 12 layers of full attention: a chat's context does not slow it much."""

@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from boxwright import catalog
 from boxwright.machine import Machine
-from boxwright.plan import Plan
+from boxwright.plan import Plan, Refusal, Wanted, fewer
+from boxwright.plan.cards import select
 from boxwright.shapes import ModelShape
 from tests.shapes.read import shape_of
-from tests.unit.plans import gpu, machine, planned, tiny, value_of
+from tests.unit.plans import gpu, machine, planned, qwen35_122b, tiny, value_of
 
 P400, P6000, GT_1030, M5000 = "10de:1cb3", "10de:1b30", "10de:1d01", "10de:13f0"
+P5000 = "10de:1bb0"
 GTX_1650, A4500, RTX_3090, RTX_3060 = "10de:1f82", "10de:2232", "10de:2204", "10de:2503"
 OLD = (P400, P6000, GT_1030, M5000)
 NEW = (GTX_1650, A4500, RTX_3090, RTX_3060)
@@ -79,6 +82,21 @@ def test_what_is_forced_uses_the_cards_it_is_forced_for(wishes: dict[str, Any]) 
     assert made.refusal is None and used(made) == ["01", "02"]
 
 
+def test_a_card_is_no_worse_for_layers_that_the_host_decodes_faster() -> None:
+    """A P400 behind one old lane makes all prompts wait, whatever decodes them."""
+    cards = [
+        gpu("0000:01:00.0", P400, vram_mib=11264, link_speed_gts=2.5, link_width=1),
+        gpu("0000:02:00.0", P5000, vram_mib=8192, link_speed_gts=16.0, link_width=16),
+    ]
+    fast = {"model": "AMD EPYC 9654 96-Core", "sockets": 1, "cores": 96, "threads": 192}
+    on = machine("xeon", gpus=cards, memory={"total_mib": 128750, "dimms": []}, cpu=fast)
+    packaged, wanted = catalog.load(), Wanted(server_context=131072, server_ubatch=2048)
+    chosen = select(on, packaged, wanted)
+    assert not isinstance(chosen, Refusal)
+    left = fewer.decide(on, packaged, wanted, qwen35_122b(), chosen, sizes_given=True)
+    assert [card.gpu.pci for card in left.used] == ["0000:02:00.0"]
+
+
 def test_where_the_context_is_left_to_the_plan_all_cards_hold_it() -> None:
     both = planned(box(RTX_3060, RTX_3090), tiny(), server_context=0)
     alone = planned(box(RTX_3090), tiny(), server_context=0)
@@ -101,11 +119,11 @@ def test_no_card_keeps_a_model_from_running_or_makes_all_of_it_slower(
     shape: ModelShape, ids: list[str], ram_mib: int
 ) -> None:
     made = planned(box(*ids, ram_mib=ram_mib), shape)
-    for fewer in combinations(ids, len(ids) - 1):
-        other = planned(box(*fewer, ram_mib=ram_mib), shape)
+    for some in combinations(ids, len(ids) - 1):
+        other = planned(box(*some, ram_mib=ram_mib), shape)
         if other.refusal is not None:
             continue
-        assert made.refusal is None, (fewer, made.refusal)
+        assert made.refusal is None, (some, made.refusal)
         decode, prefill = speeds(made)
         slower = decode < 0.95 * speeds(other)[0] and prefill < 0.95 * speeds(other)[1]
-        assert not slower, (fewer, speeds(made), speeds(other))
+        assert not slower, (some, speeds(made), speeds(other))

@@ -131,6 +131,9 @@ def test_a_forced_layout_says_what_it_gives_away() -> None:
     assert found is not None and float(found[1]) > 1.2 * float(found[2])
     counted = offered(machine("ryzen"), qwen35_122b(), server_n_cpu_moe=48)
     assert "server_n_cpu_moe" in names(counted)
+    both = {"server_placement": "cpu-moe", "server_n_cpu_moe": 48}
+    sentence = offer_of(offered(machine("ryzen"), qwen35_122b(), **both), "server_placement")
+    assert "server_placement = auto and server_n_cpu_moe = None: " in sentence
     assert not names(offered(machine("ryzen"), qwen35_122b())) & {"server_placement"}
 
 

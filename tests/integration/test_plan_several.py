@@ -39,6 +39,30 @@ def cured(cure: str, ram_mib: int, cards: int, free_mib: int) -> tuple[Machine, 
 
 
 @pytest.mark.parametrize(
+    ("shape", "wishes", "option"),
+    [
+        (tiny(), {"server_tensor_split": (1.0, 1.0)}, "server_tensor_split"),
+        (tiny(), {"server_tensor_split": (1.0, 1.0, 1.0)}, "server_tensor_split"),
+        (tiny(), {"server_n_cpu_moe": 999}, "server_n_cpu_moe"),
+        (qwen35_122b(), {"server_n_cpu_moe": 20}, "server_n_cpu_moe"),
+    ],
+)
+def test_what_is_forced_onto_a_card_that_is_too_small_need_only_be_left_unset(
+    shape: ModelShape, wishes: dict[str, Any], option: str
+) -> None:
+    """Free to choose, the plan leaves such a card without work: so nothing else is lacking."""
+    cards = [
+        gpu("0000:01:00.0", "10de:2204", vram_mib=24576),
+        gpu("0000:02:00.0", "10de:1d01", vram_mib=600),
+    ]
+    on = machine("xeon", gpus=cards)
+    refused = planned(on, shape, **wishes).refusal
+    assert refused is not None and "; also, " not in refused.reason
+    assert "unset" in refused.cure and option in refused.reason + refused.cure
+    assert planned(on, shape, **{**wishes, option: None}).refusal is None
+
+
+@pytest.mark.parametrize(
     ("shape", "ram_mib", "cards", "free_mib", "wishes", "named"),
     [
         (minimax_m2(), 64000, 2, 50000, {}, ("host RAM", "more on /")),

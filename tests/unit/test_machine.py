@@ -125,9 +125,13 @@ def test_a_count_is_a_whole_number_and_not_negative(value: Any) -> None:
 )
 def test_words_that_are_shown_cannot_steer_a_terminal(told: str, kept: str) -> None:
     document = xeon()
-    document["hostname"] = document["cpu"]["model"] = document["gpus"][0]["name"] = told
+    document["hostname"] = document["cpu"]["model"] = document["os"]["init"] = told
+    document["gpus"][0]["name"] = document["gpus"][0]["pci"] = told
+    document["nvidia"]["installed"] = document["disks"][0]["mount"] = told
     machine = machine_from_json(document)
-    assert [machine.hostname, machine.cpu.model, machine.gpus[0].name] == [kept] * 3
+    assert [machine.hostname, machine.cpu.model, machine.os.init] == [kept] * 3
+    assert [machine.gpus[0].name, machine.gpus[0].pci] == [kept] * 2
+    assert [machine.nvidia.installed, machine.disks[0].mount] == [kept] * 2
 
 
 def test_a_report_cannot_be_changed() -> None:
