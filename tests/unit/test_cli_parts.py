@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -176,3 +177,25 @@ def test_what_is_no_style_is_not_taken_for_one() -> None:
     console.print(picture_of("a[b]", on, planned(on)))
     text = console.export_text()
     assert "AMD [red]Ryzen[/red] 9" in text and "a[b]" in text
+
+
+@pytest.mark.parametrize(
+    ("wishes", "said"),
+    [
+        ({}, "32768 tokens of context to one user (KV cache q8_0), at http://127.0.0.1:8080"),
+        ({"server_host": "::1"}, "at http://[::1]:8080, to this machine only"),
+        (
+            {"server_parallel": 4, "server_cache_type": "f16"},
+            "8192 tokens of context to each of 4 users (KV cache f16)",
+        ),
+        (
+            {"server_host": "192.0.2.7", "server_api_key_set": True},
+            "at 192.0.2.7, port 8080, to whoever has the API key",
+        ),
+    ],
+)
+def test_the_picture_says_what_users_get_and_where(wishes: dict[str, Any], said: str) -> None:
+    console = Console(width=400, record=True, file=io.StringIO())
+    on = machine("ryzen")
+    console.print(picture_of("ryzen", on, planned(on, qwen35_122b(), **wishes)))
+    assert said in console.export_text()
