@@ -86,6 +86,17 @@ class ModelShape:
         blocks = self.metadata.get(f"{self.architecture}.block_count")
         return max(len(self.layers), blocks if isinstance(blocks, int) else 0)
 
+    @cached_property
+    def read_layers(self) -> tuple[LayerShape, ...]:
+        """The layers with the weights that each reads: in a later run those of the first.
+
+        In `layers` they weigh something only once, since they lie in memory once.
+        """
+        once = self.metadata.get(f"{self.architecture}.block_count")
+        if not isinstance(once, int) or not 0 < once < len(self.layers):
+            return self.layers
+        return tuple(self.layers[number % once] for number in range(len(self.layers)))
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `shape_from_json` reads them back."""
         return asdict(self)

@@ -107,7 +107,7 @@ def active_bytes(shape: ModelShape, layout: Layout) -> dict[int, int]:
     """Bytes of weights that one token touches, by device and HOST (embeddings: a row, so none)."""
     found = dict.fromkeys(range(HOST, layout.devices), 0)
     count = shape.spread_layers
-    for number, layer in enumerate(shape.layers):
+    for number, layer in enumerate(shape.read_layers):
         found[layout.device_of(number, count)] += layer.dense_bytes + layer.shared_expert_bytes
         found[layout.experts_device(number, count)] += active_experts(shape, layer)
     found[layout.device_of(count, count)] += shape.output_bytes or shape.embedding_bytes

@@ -85,7 +85,7 @@ def _batch(constants: SpeedConstants, shape: ModelShape, layout: Layout, ubatch:
     count, copied = shape.spread_layers, 0.0
     each = 2 * 8 / _bits(shape) * ubatch
     offloads = layout.devices > 0 and ubatch >= OFFLOADED_FROM
-    for number, layer in enumerate(shape.layers):
+    for number, layer in enumerate(shape.read_layers):
         device = layout.device_of(number, count)
         experts = layout.experts_device(number, count)
         dense = layer.dense_bytes + layer.shared_expert_bytes

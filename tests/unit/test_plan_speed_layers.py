@@ -12,7 +12,7 @@ from boxwright.plan.layout import Layout, all_layers
 from boxwright.plan.speed_decode import GpuSpeed, decode_seconds, host_speed
 from boxwright.shapes import ModelShape
 from tests.shapes.read import shape_of
-from tests.unit.plans import machine
+from tests.unit.plans import machine, planned
 
 # Norms and scales, and biases, of a layer that attends, as llama.cpp's src/models/*.cpp load them.
 COUNTS = {
@@ -108,3 +108,17 @@ def test_more_norms_and_biases_take_longer_and_the_architectures_name_nothing() 
     assert plain < biased < normed
     # a kernel of a CUDA graph takes 2 to 4 µs
     assert 80 * 4 * 2e-6 < normed - plain < 80 * 4 * 4e-6
+
+
+def test_layers_that_run_twice_are_read_twice() -> None:
+    """Nanbeige's loops: what a token takes grows by one run's reading with every run."""
+    twice, thrice = shape_of("nanbeige-twice"), shape_of("nanbeige-thrice")
+    once = replace(twice, layers=twice.layers[: len(twice.layers) // 2])
+    seconds = []
+    for shape in (once, twice, thrice):
+        speed = planned(machine("ryzen"), shape).speed
+        assert speed is not None
+        seconds.append((1 / speed.decode_tok_s[1], 1 / speed.prefill_tok_s[1]))
+    for first, second, third in zip(*seconds, strict=True):
+        assert second - first == pytest.approx(third - second, rel=0.03)
+        assert 1.6 < second / first < 2.01
