@@ -22,7 +22,7 @@ base_clock_skew_limit_s = 120
 # PCI addresses ("0000:82:00.0") of cards to leave alone; they get no work and decide no driver
 ignore_gpus = ()
 
-# how many cards to use, in the order of their PCI addresses; None: all that fit
+# how many cards to use, in the order of their PCI addresses; None: all that help the model
 gpu_count = None
 
 # VRAM in MiB by PCI address, for cards the catalog does not know or that were modified
