@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import access, document, lifecycle
+from tests.lab import access, claim, document, lifecycle
 from tests.lab.hosts import host_named
 from tests.lab.runs import Run, run
 from tests.lab.settings import Lab, current, lab_named
@@ -72,16 +72,24 @@ def lab_beside(name: str, place: int) -> Lab:
 
 @contextmanager
 def brought_up(lab: Lab) -> Iterator[RunningLab]:
-    """Bring a lab up; take it down at the end unless it was up before or is to be kept."""
+    """A lab of fresh hosts for one run of tests, taken down at its end.
+
+    One that was up before, by hand or kept by an earlier run, is used as it is and stays.
+    """
     if os.geteuid() != 0:
         pytest.skip("the lab makes network namespaces and mounts, which needs root")
-    was_up = document.path(lab).exists()
-    try:
-        lifecycle.up(lab, say)
-        yield RunningLab(lab, document.read(lab))
-    finally:
-        if not was_up and os.environ.get("BOXWRIGHT_LAB_KEEP") != "1":
+    with claim.claimed(lab):
+        if claim.left_over(lab):
             lifecycle.down(lab, say)
+        was_up = document.path(lab).exists()
+        if not was_up:
+            claim.mark(lab)
+        try:
+            lifecycle.up(lab, say)
+            yield RunningLab(lab, document.read(lab))
+        finally:
+            if not was_up and not claim.kept():
+                lifecycle.down(lab, say)
 
 
 @pytest.fixture(scope="session")

@@ -181,9 +181,8 @@ def test_one_speed_was_recorded_for_this_model_and_boot(
     lab: RunningLab, converged: Run, name: str
 ) -> None:
     far = Far(lab, name)
-    records = [
-        json.loads(line) for line in far.said("cat /var/lib/boxwright/decode.jsonl").split("\n")
-    ]
+    lines = far.said("cat /var/lib/boxwright/decode.jsonl").splitlines()
+    records = [json.loads(line) for line in lines if line]  # an empty one stands before each
     boot = far.said("cat /proc/sys/kernel/random/boot_id")
     (mine,) = [record for record in records if record["boot_id"] == boot]
     assert mine["decode_tok_s"] > 0 and mine["predicted_n"] > 0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import boot, lifecycle, network
+from tests.lab import boot, claim, lifecycle, network
 from tests.lab.conftest import RunningLab, brought_up, lab_beside, say
 from tests.lab.expected import GIB_IN_MIB, expect_xeon, lscpu, settled
 from tests.lab.hosts import HOSTS
@@ -145,6 +145,21 @@ def test_up_again_leaves_what_runs_and_boots_what_died(own: RunningLab) -> None:
     lifecycle.up(own.lab, say)
     assert own.boot_id("pro6000") == stayed
     assert own.run("plain", "cat /srv/models/stays") == "weights\n"
+
+
+def test_a_run_of_tests_has_its_lab_alone_and_knows_what_a_killed_one_left(
+    own: RunningLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(LabError, match="another run of tests"), brought_up(OWN_LAB):
+        pass
+    monkeypatch.delenv("BOXWRIGHT_LAB_KEEP", raising=False)
+    assert claim.left_over(OWN_LAB), "its hosts run, and what a run made of them is not fresh"
+    monkeypatch.setenv("BOXWRIGHT_LAB_KEEP", "1")
+    assert not claim.left_over(OWN_LAB)
+    stop(list(Record(OWN_LAB).hosts.values()))
+    assert claim.left_over(OWN_LAB), "none runs: as after this machine's own reboot"
+    lifecycle.up(OWN_LAB, say)
+    assert not claim.left_over(Lab(name="never-up", number=27))
 
 
 def test_a_second_lab_does_not_touch_the_first(own: RunningLab) -> None:
