@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 Dimensions = dict[str, tuple[int, ...]]
+STACK_KEYS = ("layers_per_stack", "l_cycles")  # of HRM-Text: layers of a stack, low runs
 
 
 @dataclass(frozen=True)
@@ -87,15 +88,29 @@ class ModelShape:
         return max(len(self.layers), blocks if isinstance(blocks, int) else 0)
 
     @cached_property
+    def held(self) -> tuple[int, ...]:
+        """For each layer the one whose weights it reads: in a later run of them one of the first.
+
+        All of Nanbeige's are run several times; HRM-Text runs a low stack so many times, then a
+        high one, whose weights lie behind those of the first.
+        """
+        numbers = range(len(self.layers))
+        if self.architecture == "hrm_text":
+            stack, low = (int(self.metadata[f"hrm_text.hrm.{key}"]) for key in STACK_KEYS)
+            runs = [divmod(number, stack) for number in numbers]
+            return tuple(place + stack * (run % (low + 1) == low) for run, place in runs)
+        once = self.metadata.get(f"{self.architecture}.block_count")
+        if self.architecture == "nanbeige" and isinstance(once, int) and once > 0:
+            return tuple(number % once for number in numbers)
+        return tuple(numbers)
+
+    @cached_property
     def read_layers(self) -> tuple[LayerShape, ...]:
-        """The layers with the weights that each reads: in a later run those of the first.
+        """The layers with the weights that each reads.
 
         In `layers` they weigh something only once, since they lie in memory once.
         """
-        once = self.metadata.get(f"{self.architecture}.block_count")
-        if not isinstance(once, int) or not 0 < once < len(self.layers):
-            return self.layers
-        return tuple(self.layers[number % once] for number in range(len(self.layers)))
+        return tuple(self.layers[number] for number in self.held)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `shape_from_json` reads them back."""

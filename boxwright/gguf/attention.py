@@ -97,6 +97,12 @@ def _state(parameters: Hyperparameters, layer: int, layers: int) -> State:
     )
 
 
+def router_state(parameters: Hyperparameters) -> State:
+    """What the attention that finds each token's adapter keeps: one head."""
+    k, v = (_head_elements(parameters, part, "") for part in ("key_length", "value_length"))
+    return State(kv_elements_k=k, kv_elements_v=v)
+
+
 def _head_elements(parameters: Hyperparameters, part: str, suffix: str) -> int:
     heads = parameters.number("attention.head_count")
     default = parameters.number("embedding_length") // heads if heads else 0

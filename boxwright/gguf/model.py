@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from boxwright.gguf import rules
-from boxwright.gguf.attention import MAX_LAYERS, Hyperparameters, layer_states
+from boxwright.gguf.attention import MAX_LAYERS, Hyperparameters, layer_states, router_state
 from boxwright.gguf.errors import GgufError
 from boxwright.gguf.header import Header, Scalar, Value, read_header, whole_number
 from boxwright.gguf.weights import LayerWeights, Weights, sort_weights
@@ -66,6 +66,7 @@ def _shape(headers: list[Header]) -> ModelShape:
     if len({tensor.name for tensor in tensors}) != len(tensors):
         raise GgufError("and its other shards list a tensor twice, need each once")
     parameters = Hyperparameters(first.metadata)
+    _check_cycles(parameters)
     layers = _loaded_layers(parameters, [tensor.name for tensor in tensors])
     loaded = rules.DRAFTS_LOADED.get(parameters.architecture)
     weights = sort_weights(tensors, layers, parameters.blocks, loaded)
@@ -80,9 +81,11 @@ def _shape(headers: list[Header]) -> ModelShape:
         replace(_weighed(weight), block=blocks.index(weight.dimensions), **vars(state))
         for weight, state in zip(weights.layers, states, strict=True)
     )
+    routers = _routers(parameters, len(blocks))
+    blocks += [{}] * len(routers)
     return ModelShape(
         architecture=parameters.architecture,
-        layers=once + _run_again(parameters, once),
+        layers=once + _run_again(parameters, once) + routers,
         drafts=tuple(_weighed(weight) for weight in weights.drafts),
         embedding_bytes=weights.embedding_bytes,
         output_bytes=weights.output_bytes,
@@ -104,6 +107,18 @@ def _shape(headers: list[Header]) -> ModelShape:
     )
 
 
+def _check_cycles(parameters: Hyperparameters) -> None:
+    """HRM-Text counts every run of a layer as one; llama.cpp wants them to come out even."""
+    if parameters.architecture != "hrm_text":
+        return
+    stack, high, low = (parameters.number(f"hrm.{key}") for key in rules.CYCLES)
+    if not stack or not high or not low or parameters.blocks != stack * high * (low + 1):
+        raise GgufError(
+            f"has {parameters.blocks} layers in {high} cycles of {low} low stacks and a high one of"
+            f" {stack} layers, needs them to come out even"
+        )
+
+
 def _run_again(parameters: Hyperparameters, once: tuple[LayerShape, ...]) -> tuple[LayerShape, ...]:
     """The layers of later runs: they weigh nothing, as the first run's weights serve them too."""
     looped = parameters.architecture in rules.LOOPED
@@ -114,6 +129,13 @@ def _run_again(parameters: Hyperparameters, once: tuple[LayerShape, ...]) -> tup
         )
     weightless = {"dense_bytes": 0, "shared_expert_bytes": 0, "expert_bytes": 0}
     return tuple(replace(layer, **weightless) for layer in once) * more
+
+
+def _routers(parameters: Hyperparameters, block: int) -> tuple[LayerShape, ...]:
+    """The layer that finds each token's adapter, if there is one; it weighs nothing."""
+    if parameters.architecture not in rules.ROUTED_BY_ATTENTION:
+        return ()
+    return (LayerShape(dense_bytes=0, block=block, norms=0, **vars(router_state(parameters))),)
 
 
 def _weighed(weight: LayerWeights) -> LayerShape:

@@ -46,6 +46,7 @@ WINDOWS: dict[str, WindowRule] = {
     "lfm2": WindowRule(0),
     # a window of 0 in the metadata still means none
     "llama4": WindowRule(4, window=8192, fixed_window=8192),
+    "maion-coder": WindowRule(1),
     "maple": WindowRule(1),
     "mellum": WindowRule(4),
     "mimo2": WindowRule(1),
@@ -95,6 +96,13 @@ RECURRENT_BESIDE_ATTENTION = frozenset({"falcon-h1"})
 # All layers are run `num_loops` times; those of later runs keep caches of their own and are spread
 # over devices as further layers, with the first run's weights (src/models/nanbeige.cpp).
 LOOPED = frozenset({"nanbeige"})
+
+# HRM-Text's stacks: the layers of each, how often all are run, and the low one within that.
+CYCLES = ("layers_per_stack", "h_cycles", "l_cycles")
+
+# A head of attention by itself finds each token's adapter: its cache is one more layer, the last
+# one that is spread over devices, without weights (src/models/granite-switch.cpp).
+ROUTED_BY_ATTENTION = frozenset({"graniteswitch"})
 
 # K alone is cached, as in multi-head latent attention, though the metadata do not say so.
 K_ONLY = frozenset({"deepseek4"})

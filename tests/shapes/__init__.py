@@ -11,6 +11,7 @@ from tests.shapes import (
     latent_more,
     llama,
     minimax,
+    namesakes,
     newer,
     newest,
     older,
@@ -24,6 +25,7 @@ from tests.shapes import (
     sparse,
     state,
     turns,
+    unusual,
     usual,
     vision,
 )
@@ -53,4 +55,6 @@ EVERY: dict[str, Callable[[], Model]] = {
     **pooled.MODELS,
     **qwen4.MODELS,
     **rarer.MODELS,
+    **unusual.MODELS,
+    **namesakes.MODELS,
 }

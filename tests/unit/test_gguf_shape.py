@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gguf import GGUFReader
 
-from boxwright.gguf import read_shape
+from boxwright.gguf import GgufError, read_shape
 from boxwright.shapes import shape_from_json
 from tests.shapes.read import shape_of
 from tests.unit.gguf_files import (
@@ -53,6 +53,29 @@ def test_every_byte_is_counted_once(tmp_path: Path) -> None:
     outside = found.embedding_bytes + found.output_bytes + found.other_bytes
     assert layers + outside == sum(int(tensor.n_bytes) for tensor in stock.tensors)
     assert found.parameters == sum(int(tensor.n_elements) for tensor in stock.tensors)
+
+
+def test_layers_that_run_in_cycles(tmp_path: Path) -> None:
+    """HRM-Text's low stack three times, then the high one, and all that again: its own names."""
+    found = shape_of("hrm-text-1b")
+
+    runs = [range(16)] * 3 + [range(16, 32)]
+    assert list(found.held) == [block for run in runs * 2 for block in run]
+    assert [one.dense_bytes > 0 for one in found.layers] == [True] * 32 + [False] * 96
+    assert {one.dense_bytes for one in found.read_layers} == {found.layers[0].dense_bytes}
+    keys = {"hrm.layers_per_stack": 2, "hrm.h_cycles": 2, "hrm.l_cycles": 2}
+    with pytest.raises(GgufError, match="has 4 layers in 2 cycles of 2 low stacks"):
+        shape(tmp_path, "hrm_text", {**dense_keys(), **keys})
+
+
+def test_a_head_that_finds_adapters_keeps_a_layer() -> None:
+    found = shape_of("granite-switch-3b")
+
+    assert (len(found.layers), found.spread_layers, found.layers[-1].dense_bytes) == (41, 41, 0)
+    assert [(one.kv_elements_k, one.kv_elements_v) for one in found.layers[-2:]] == [
+        (8 * 64, 8 * 64),
+        (64, 64),
+    ]
 
 
 def test_a_mixture_of_experts_by_class(tmp_path: Path) -> None:

@@ -74,6 +74,24 @@ PRINTED = [
         Case("dots3-note", 2, 65536, "q8_0", 2048, "half", parallel=2),
         [(2932, 155, 1274), (22772, 108, 1302), (20071, 0, 875)],
     ),
+    # both stacks' weights lie with the first runs, each run's cache apart
+    (
+        Case("hrm-text-1b", 3, 131072, "q8_0", 512, "none", parallel=2),
+        [(994, 17544, 1348), (0, 17544, 1810), (102, 17136, 1908), (102, 0, 286)],
+    ),
+    (
+        Case("hrm-text-once", 2, 16384, "q8_0", 2048, "none", split=(3, 2)),
+        [(248, 408, 544), (226, 204, 888), (102, 0, 376)],
+    ),
+    # the head that finds adapters is a layer of the last card
+    (
+        Case("granite-switch-3b", 3, 131072, "q8_0", 512, "none", parallel=2),
+        [(1402, 1904, 346), (1402, 1904, 354), (1462, 1649, 497), (260, 0, 261)],
+    ),
+    (
+        Case("maion-coder", 2, 16384, "q8_0", 2048, "half", split=(3, 2)),
+        [(652, 89, 300), (1352, 70, 1235), (1233, 0, 252)],
+    ),
     (
         Case("command-r7b", 1, 32768, "f16", 512, "none", layers=10),
         [(3051, 492, 508), (6145, 964, 168)],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from boxwright.plan.graph import (
     banked,
+    cycles,
     deepseek4,
     gemma3n,
     gemma4,
@@ -14,6 +15,7 @@ from boxwright.plan.graph import (
     ops,
     pooled,
     qwen4,
+    switched,
 )
 from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.layers import feed_forward, layer
@@ -25,6 +27,8 @@ from boxwright.plan.graph.tensors import Graph, Tensor, shape
 def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     """The graph of one batch."""
     net.position_parts = style.position_parts
+    if style.switched:
+        return switched.build(net, blocks, style)
     if "altup_proj.weight" in net.outside.by_name:
         x = style.inputs.built(net)
         return gemma3n.build(net, blocks, style, x, gemma4.looked_up(net))
@@ -44,6 +48,8 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     if style.banks_every is not None:
         parts = banked.Parts(style.routing, style.latent, style.recurrence, style.banks_every)
         return banked.build(net, blocks, x, parts)
+    if style.stack:
+        return cycles.build(net, blocks, style, x, layer)
     x = _placed(net, blocks[0], style, x)
     last = len(blocks) - 1 if style.rows_chosen else None
     stack = style.inputs.stack

@@ -37,14 +37,17 @@ def _prepare(shape: ModelShape) -> Prepared:
     style = style_of(shape.architecture, metadata)
     kinds = [Dims(tuple(block.items())) for block in shape.blocks]
     alike: dict[Block, Block] = {}
-    blocks = [_block(shape, metadata, style, kinds, number) for number in range(len(shape.layers))]
+    order = list(range(len(shape.layers)))
+    if style.switched:
+        order = [order[-1], *order[:-1]]
+    blocks = [_block(shape, metadata, style, kinds, number) for number in order]
     windows = [one.sliding_window for one in shape.layers if one.sliding_window]
     return Prepared(
         style=style,
         outside=Dims(tuple(shape.tensors.items())),
         blocks=tuple(alike.setdefault(block, block) for block in blocks),
-        read=tuple(_read(shape, number) for number in range(len(shape.layers))),
-        held=tuple(number % (style.run or shape.spread_layers) for number in range(len(blocks))),
+        read=tuple(_read(shape, number) for number in order),
+        held=tuple(shape.held[number] for number in order),
         window=max(windows, default=None),
         spread_layers=shape.spread_layers,
     )
@@ -57,7 +60,7 @@ def _block(
     window = layer.sliding_window
     heads = metadata.at("attention.head_count", number)
     return Block(
-        dims=kinds[layer.block],
+        dims=kinds[shape.layers[shape.held[number]].block],
         device=0,
         experts=0,
         heads=heads,

@@ -30,7 +30,9 @@ class Style:
     scales what the output reads, beside the norm that is kept (t_embd). `sparse_layers` are the
     first ones, whose feed-forward part keeps its largest activations (Gemma 3n); `gate_divided` has
     the shared expert's gate as a SiLU that is divided by what it is of. `run` is how many layers
-    are run several times (Nanbeige; 0: all once), `normed_between` whether with norms in between.
+    are run several times (Nanbeige; 0: all once), `normed_between` whether with norms in between;
+    `stack` how many layers each of two stacks has that are run in cycles, the low one `low_runs`
+    times in each (HRM-Text). `switched` finds by an attention of its own which adapter a token has.
     """
 
     centred: bool = False
@@ -82,6 +84,9 @@ class Style:
     streams_gated: bool = False
     gram_size: int = 0
     sparse_layers: int = 0
+    stack: int = 0
+    low_runs: int = 0
+    switched: bool = False
     routing: Routing = field(default_factory=Routing)
     recurrence: Recurrence | None = None
     latent: Latent | None = None
@@ -97,7 +102,7 @@ class Style:
         """Whether what this layer made is normed before all layers are run again."""
         return self.normed_between and (layer + 1) % self.run == 0
 
-    def by_number(self, layer: int) -> tuple[int, bool, bool, bool, bool]:
+    def by_number(self, layer: int) -> tuple[int, bool, bool, bool, bool, int]:
         """What a layer's number decides of it, beside its tensors."""
         stack = self.inputs.stack
         return (
@@ -106,6 +111,7 @@ class Style:
             layer in stack.before,
             layer in stack.after,
             self.ends_run(layer),
+            layer + 1 if self.stack and layer % self.stack in (0, self.stack - 1) else 0,
         )
 
     def ropes(self, layer: int, window: int | None) -> bool:
@@ -125,7 +131,6 @@ class Style:
 
 def style_of(architecture: str, metadata: Metadata) -> Style:
     """The style of a model of this architecture."""
-    granite = architecture.startswith("granite")
     loops = metadata.at("num_loops") if architecture == "nanbeige" else 1
     return Style(
         centred=traits.centred(architecture, metadata),
@@ -147,7 +152,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         inputs=Inputs(
             mixed=architecture not in traits.NOT_MIXED,
             scaled=architecture in traits.EMBEDDINGS_SCALED,
-            multiplied=architecture in traits.EMBEDDINGS_MULTIPLIED or granite,
+            multiplied=traits.multiplies_embeddings(architecture, metadata),
             stack=stack_of(metadata),
         ),
         residual_scaled=traits.scales_residuals(architecture, metadata),
@@ -187,5 +192,8 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         latent=geometry.latent(architecture, metadata),
         compression=geometry.compression(metadata) if architecture == "deepseek4" else None,
         blockwise=geometry.blockwise(metadata) if architecture == "minimax-m3" else None,
+        stack=metadata.at("hrm.layers_per_stack"),
+        low_runs=metadata.at("hrm.l_cycles"),
+        switched=architecture == "graniteswitch",
         sparse_layers=10 if architecture == "gemma3n" else 0,
     )

@@ -38,9 +38,9 @@ NO_ROPE = frozenset(
 )  # fmt: skip
 # embeddings are normed
 FIRST_NORM = frozenset({"bloom", "muse-glimmer", "rwkv6", "rwkv7", "talkie"})
-NORMS_WITHOUT_WEIGHTS = frozenset({"olmo"})
+NORMS_WITHOUT_WEIGHTS = frozenset({"hrm_text", "olmo"})
 ROPE_IN_WINDOWS_ONLY = frozenset(
-    {"cohere2", "cohere2moe", "exaone-moe", "exaone4", "maple", "muse-glimmer"}
+    {"cohere2", "cohere2moe", "exaone-moe", "exaone4", "maion-coder", "maple", "muse-glimmer"}
 )
 EMBEDDINGS_SCALED = frozenset({"gemma3", "gemma3n", "gemma4"})
 EMBEDDINGS_MULTIPLIED = frozenset({"afmoe", "gemma", "gemma2", "grok", "minicpm", "minicpm3"})
@@ -69,7 +69,7 @@ FORMED = frozenset({"arctic", "grok", "grovemoe", "minimax-01", "smallthinker", 
 UNCACHED = frozenset({"dream", "llada", "llada-moe", "rnd1"})
 # batches of tokens and embeddings mixed (llm_arch_supports_mixed_batch)
 NOT_MIXED = frozenset(
-    {"cogvlm", "deepseek4", "dflash", "eagle3", "gemma4-assistant", "granite_switch"}
+    {"cogvlm", "deepseek4", "dflash", "eagle3", "gemma4-assistant", "graniteswitch"}
 )
 
 
@@ -78,6 +78,13 @@ def scales_residuals(architecture: str, metadata: Metadata) -> bool:
     if architecture in ("minicpm", "minicpm3"):
         return True
     return architecture.startswith("granite") and metadata.number("residual_scale") != 0
+
+
+def multiplies_embeddings(architecture: str, metadata: Metadata) -> bool:
+    """Whether all embeddings are multiplied by one number."""
+    if architecture.startswith("granite") or architecture == "hrm_text":
+        return metadata.number("embedding_scale") != 0
+    return architecture in EMBEDDINGS_MULTIPLIED
 
 
 def tempered(architecture: str, metadata: Metadata) -> bool:
