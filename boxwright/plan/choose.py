@@ -138,8 +138,8 @@ def suits(machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape)
     wanted, placed = sizes.decide(wanted, shape, Places(steady, catalog, shape, chosen))
     if isinstance(placed, Refusal) or not placed.fits:
         return False
-    expected = speed.predict(steady, catalog, wanted, shape, placed.layout, chosen.used)
-    return expected is None or expected.decode_tok_s[1] >= wanted.model_min_decode_tok_s
+    expected = speed.decode_tok_s(steady, catalog, wanted, shape, placed.layout, chosen.used)
+    return expected is None or expected >= wanted.model_min_decode_tok_s
 
 
 def _hopeless(

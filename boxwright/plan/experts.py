@@ -38,11 +38,11 @@ def filled(base: Layout, shape: ModelShape, measure: Measure) -> Layout:
 
 def host_expert_bytes(layout: Layout, shape: ModelShape) -> int:
     """Bytes of routed experts that stay in host RAM."""
-    count = shape.spread_layers
+    places = layout.experts_places(shape.spread_layers)
     return sum(
         layer.expert_bytes
-        for number, layer in enumerate(shape.layers)
-        if layout.experts_device(number, count) == HOST
+        for layer, place in zip(shape.layers, places, strict=False)
+        if place == HOST
     )
 
 
@@ -51,8 +51,8 @@ def words(layout: Layout, gpu_layers: str | int, shape: ModelShape) -> Placement
     split = layout.split or None
     with_experts = {n for n, layer in enumerate(shape.layers) if layer.expert_bytes}
     on_host = layout.experts_on_host & with_experts
-    count = shape.spread_layers
-    in_ram = sum(layout.experts_device(number, count) == HOST for number in with_experts)
+    places = layout.experts_places(shape.spread_layers)
+    in_ram = sum(places[number] == HOST for number in with_experts)
     placed = Placement(
         gpu_layers,
         cpu_moe=False,
@@ -74,13 +74,13 @@ def words(layout: Layout, gpu_layers: str | int, shape: ModelShape) -> Placement
 
 def _own_layers(layout: Layout, shape: ModelShape, device: int) -> list[int]:
     """Layers of a device with experts in host RAM, the last one first."""
-    count = shape.spread_layers
+    places = layout.places(shape.spread_layers)
     return [
         number
-        for number in range(len(shape.layers) - 1, -1, -1)
-        if number in layout.experts_on_host
+        for number in sorted(layout.experts_on_host, reverse=True)
+        if number < len(shape.layers)
         and shape.layers[number].expert_bytes
-        and layout.device_of(number, count) == device
+        and places[number] == device
     ]
 
 

@@ -114,11 +114,11 @@ def _at_best(
         Layout(1, 0, first_layers(len(experts))),
     )
     alone = [
-        speed.predict(machine, catalog, wanted, shape, layout, (card,))
+        speed.decode_tok_s(machine, catalog, wanted, shape, layout, (card,))
         for card in cards
         for layout in layouts
     ]
-    return max(one.decode_tok_s[1] if one else float("inf") for one in alone)
+    return max(float("inf") if one is None else one for one in alone)
 
 
 def _vram(card: UsedCard) -> float:

@@ -53,12 +53,11 @@ class Layout:
 
     def experts_device(self, layer: int, layers: int) -> int:
         """Where a layer's routed experts lie."""
-        if layer in self.experts_on_host:
-            return HOST
-        for other, device in self.experts_elsewhere:
-            if other == layer:
-                return device
-        return self.device_of(layer, layers)
+        return self.experts_places(layers)[layer]
+
+    def experts_places(self, layers: int) -> tuple[int, ...]:
+        """Where the routed experts of every layer lie; last comes the output's device."""
+        return _experts_places(self, layers)
 
     @property
     def overrides(self) -> bool:
@@ -75,10 +74,10 @@ class Layout:
 
     def has_host_experts(self, shape: ModelShape) -> bool:
         """Whether routed experts of any layer lie in host RAM."""
-        count = shape.spread_layers
+        places = self.experts_places(shape.spread_layers)
         return any(
-            layer.expert_bytes and self.experts_device(number, count) == HOST
-            for number, layer in enumerate(shape.layers)
+            layer.expert_bytes and place == HOST
+            for layer, place in zip(shape.layers, places, strict=False)
         )
 
 
@@ -92,6 +91,17 @@ def _places(
     for number in range(on_gpus):
         place = _single(number / on_gpus)
         found.append(min(bisect_right(borders, place), devices - 1))
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def _experts_places(layout: Layout, layers: int) -> tuple[int, ...]:
+    found = list(layout.places(layers))
+    for layer, device in reversed(layout.experts_elsewhere):
+        found[layer] = device
+    for layer in layout.experts_on_host:
+        if layer <= layers:
+            found[layer] = HOST
     return tuple(found)
 
 
@@ -121,12 +131,12 @@ def shares(shape: ModelShape, layout: Layout) -> dict[int, Share]:
     Token embeddings always stay on the host; where the output shares them, its device gets a copy.
     """
     count = shape.spread_layers
-    places = layout.places(count)
+    places, experts_places = layout.places(count), layout.experts_places(count)
     weight_bytes = dict.fromkeys(range(HOST, layout.devices), 0)
     layers: dict[int, list[LayerShape]] = {device: [] for device in weight_bytes}
     for number, (device, layer) in enumerate(zip(places, shape.layers, strict=False)):
         weight_bytes[device] += layer.dense_bytes + layer.shared_expert_bytes
-        weight_bytes[layout.experts_device(number, count)] += layer.expert_bytes
+        weight_bytes[experts_places[number]] += layer.expert_bytes
         layers[device].append(layer)
     for number, layer in enumerate(shape.drafts, len(shape.layers)):
         weight_bytes[places[number]] += layer.dense_bytes + layer.shared_expert_bytes

@@ -88,11 +88,12 @@ def _context_bytes(shape: ModelShape, layout: Layout, size: ContextSize) -> dict
 def _op_offload_mib(shape: ModelShape, layout: Layout) -> int:
     """Room for the largest expert tensor in host RAM, which prefill copies to the first GPU (4.3);
     0 where none is there."""
+    places = layout.experts_places(shape.spread_layers)
     largest = max(
         (
             layer.largest_expert_tensor_bytes
-            for number, layer in enumerate(shape.layers)
-            if layout.experts_device(number, shape.spread_layers) == HOST
+            for layer, place in zip(shape.layers, places, strict=False)
+            if place == HOST
         ),
         default=0,
     )

@@ -82,5 +82,7 @@ class _Asked:
 
     def rate(self, layout: Layout) -> float:
         """Decode to expect of a layout; 0 where nobody can tell."""
-        expected = self.expect(layout)
-        return expected.decode_tok_s[1] if expected else 0.0
+        of = self.of
+        cards = of.chosen.used
+        asked = (self.steady, of.catalog, self.wanted, of.shape, layout, cards)
+        return speed.decode_tok_s(*asked) or 0.0

@@ -112,19 +112,15 @@ def predict(
 
     None where a card's bandwidth is not known, since it would be a guess, and nothing was measured.
     """
-    constants = catalog.speed
-    links = tuple(_link(constants, card) for card in cards)
-    known = tuple(link for link in links if link is not None)
-    if len(known) < len(links):
+    run = _run_of(machine, catalog, wanted, shape, layout, cards)
+    if run is None:
         return _as_measured(measured)
-    host = host_speed(machine, constants)
-    run = _Run(constants, machine, host, known, shape, layout, wanted)
     decode, bound_by = run.decode()
     prefill = run.prefill()
     if measured is not None:
         decode, bound_by = _rounded_all(measured.decode_tok_s), "measured"
         prefill = measured.prefill_tok_s or prefill
-    watts = power_w(machine, constants, cards)
+    watts = power_w(machine, catalog.speed, cards)
     return Speed(
         decode_tok_s=decode,
         prefill_tok_s=_rounded_all(prefill),
@@ -134,6 +130,36 @@ def predict(
         power_w=watts,
         heat_btu_h=None if watts is None else round(watts * BTU_H_PER_W),
     )
+
+
+def decode_tok_s(
+    machine: Machine,
+    catalog: Catalog,
+    wanted: Wanted,
+    shape: ModelShape,
+    layout: Layout,
+    cards: tuple[UsedCard, ...],
+) -> float | None:
+    """Of `predict` only the decode to expect, which is all that layouts are compared by."""
+    run = _run_of(machine, catalog, wanted, shape, layout, cards)
+    return run.decode()[0][1] if run else None
+
+
+def _run_of(
+    machine: Machine,
+    catalog: Catalog,
+    wanted: Wanted,
+    shape: ModelShape,
+    layout: Layout,
+    cards: tuple[UsedCard, ...],
+) -> _Run | None:
+    constants = catalog.speed
+    links = tuple(_link(constants, card) for card in cards)
+    known = tuple(link for link in links if link is not None)
+    if len(known) < len(links):
+        return None
+    host = host_speed(machine, constants)
+    return _Run(constants, machine, host, known, shape, layout, wanted)
 
 
 def _as_measured(measured: Measured | None) -> Speed | None:

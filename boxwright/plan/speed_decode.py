@@ -107,10 +107,11 @@ def active_bytes(shape: ModelShape, layout: Layout) -> dict[int, int]:
     """Bytes of weights that one token touches, by device and HOST (embeddings: a row, so none)."""
     found = dict.fromkeys(range(HOST, layout.devices), 0)
     count = shape.spread_layers
+    places, experts_places = layout.places(count), layout.experts_places(count)
     for number, layer in enumerate(shape.read_layers):
-        found[layout.device_of(number, count)] += layer.dense_bytes + layer.shared_expert_bytes
-        found[layout.experts_device(number, count)] += active_experts(shape, layer)
-    found[layout.device_of(count, count)] += shape.output_bytes or shape.embedding_bytes
+        found[places[number]] += layer.dense_bytes + layer.shared_expert_bytes
+        found[experts_places[number]] += active_experts(shape, layer)
+    found[places[count]] += shape.output_bytes or shape.embedding_bytes
     return found
 
 
@@ -149,9 +150,8 @@ def _launches_us(
 ) -> float:
     """What layers cost beside their weights."""
     total, count, before = 0.0, shape.spread_layers, None
-    for number, layer in enumerate(shape.layers):
-        device = layout.device_of(number, count)
-        experts = layout.experts_device(number, count) if layer.expert_bytes else device
+    places, experts_places = layout.places(count), layout.experts_places(count)
+    for layer, device, experts in zip(shape.layers, places, experts_places, strict=False):
         if before is not None and device != before:
             total += constants.crossing_us
         before = device

@@ -41,10 +41,10 @@ def attention_seconds(
         state_bytes(shape, ContextSize(max(tokens, EMPTY), cache_type, ubatch=1, sequences=1))
         for tokens in (depth, EMPTY)
     )
-    found, count, width = 0.0, shape.spread_layers, attention_width(shape)
+    found, width, places = 0.0, attention_width(shape), layout.places(shape.spread_layers)
     flops = max(machine.cpu.cores, 1) * constants.core_attention_gflops * GIGA
     for number, layer in enumerate(shape.layers):
-        device, more = layout.device_of(number, count), full[number] - empty[number]
+        device, more = places[number], full[number] - empty[number]
         if device == HOST:
             seen = _seen(layer, depth) - _seen(layer, EMPTY)
             found += max(more / host.gb_s / GIGA, 4.0 * width * seen / flops)

@@ -85,9 +85,9 @@ def _batch(constants: SpeedConstants, shape: ModelShape, layout: Layout, ubatch:
     count, copied = shape.spread_layers, 0.0
     each = 2 * 8 / _bits(shape) * ubatch
     offloads = layout.devices > 0 and ubatch >= OFFLOADED_FROM
+    places, experts_places = layout.places(count), layout.experts_places(count)
     for number, layer in enumerate(shape.read_layers):
-        device = layout.device_of(number, count)
-        experts = layout.experts_device(number, count)
+        device, experts = places[number], experts_places[number]
         dense = layer.dense_bytes + layer.shared_expert_bytes
         routed = layer.expert_bytes * _routed_share(shape, ubatch)
         if device == HOST and offloads:

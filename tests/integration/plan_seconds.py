@@ -24,6 +24,7 @@ CASES = [
 ]
 USUAL_S = 0.0195  # of the loop, on two cores of an EPYC that nobody else used
 FEWEST_ROUNDS, MOST_ROUNDS = 5, 60
+BOUND_S = 0.05  # one plan takes less
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,6 @@ class Best:
         return self.plan_s / max(self.loop_s / USUAL_S, 1.0)
 
 
-def bound_s(name: str, model: str) -> float:
-    """Less than this one plan takes; two cards make the most of DeepSeek's graph, 47 ms."""
-    return 0.065 if (name, model) == ("xeon", "deepseek-v4-flash") else 0.05
-
-
 def best(name: str, model: str, rounds: int = MOST_ROUNDS) -> Best:
     """The best of so many rounds at most: no more than five are needed once the bound is kept.
 
@@ -55,7 +51,7 @@ def best(name: str, model: str, rounds: int = MOST_ROUNDS) -> Best:
         plans.append(took_s)
         loops.append(loop_s)
         found = Best(min(plans), min(loops))
-        if len(plans) >= FEWEST_ROUNDS and found.usual_s() < bound_s(name, model):
+        if len(plans) >= FEWEST_ROUNDS and found.usual_s() < BOUND_S:
             break
     return found
 

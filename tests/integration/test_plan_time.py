@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration import plan_seconds
-from tests.integration.plan_seconds import CASES, Best, bound_s
+from tests.integration.plan_seconds import BOUND_S, CASES, Best
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def timed() -> dict[str, Best]:
 @pytest.mark.parametrize(("name", "model"), CASES)
 def test_one_plan_takes_little_time(timed: dict[str, Best], name: str, model: str) -> None:
     found = timed[f"{name} {model}"]
-    assert found.usual_s() < bound_s(name, model), found
+    assert found.usual_s() < BOUND_S, found
 
 
 def test_a_plan_that_takes_longer_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,4 +35,4 @@ def test_a_plan_that_takes_longer_is_found_out(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(plan_seconds, "_rounds", lambda *_: iter(rounds))
     found = plan_seconds.best("ryzen", "minimax-m2.7")
     assert found == Best(0.051, 0.0195)
-    assert found.usual_s() >= bound_s("ryzen", "minimax-m2.7")
+    assert found.usual_s() >= BOUND_S

@@ -63,14 +63,11 @@ def doubt(shape: ModelShape) -> str | None:
 def _computed(model: Prepared, layout: Layout, size: ContextSize) -> dict[int, int]:
     host, count = layout.devices, model.spread_layers
     places = [host if place == HOST else place for place in layout.places(count)]
+    experts = [host if place == HOST else place for place in layout.experts_places(count)]
     where = Where(
         tuple(
-            (
-                places[model.held[number]],
-                host if (experts := layout.experts_device(number, count)) == HOST else experts,
-                places[model.read[number]],
-            )
-            for number in range(len(model.blocks))
+            (places[held], experts[number], places[read])
+            for number, (held, read) in enumerate(zip(model.held, model.read, strict=True))
         ),
         places[count],
         host,
