@@ -52,7 +52,7 @@ def _of_host(host: HostMemory) -> dict[str, int]:
         "compute": host.compute_mib,
         "cache": host.cache_mib,
         "checkpoints": host.checkpoints_mib,
-        "reserve": host.reserve_mib,
+        "reserve": host.reserve_mib + host.growth_mib,
     }
 
 

@@ -54,8 +54,8 @@ class ContextSize:
 
     @property
     def batch(self) -> int:
-        """Tokens that are computed at once."""
-        return min(self.ubatch, self.total)
+        """Tokens that are computed at once: no more than were asked for as context, unrounded."""
+        return min(self.ubatch, self.tokens)
 
 
 def size_of(wanted: Wanted) -> ContextSize:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from boxwright.plan.cards import UsedCard
 from boxwright.plan.checkpoints import checkpoint_bytes
 from boxwright.plan.context import ContextSize, state_bytes
-from boxwright.plan.graph import compute_bytes
+from boxwright.plan.graph import compute_bytes, growth_bytes
 from boxwright.plan.layout import HOST, Layout, shares
 from boxwright.plan.results import DeviceMemory, HostMemory, MemoryPlan, Reserve
 from boxwright.shapes import ModelShape
@@ -41,6 +41,7 @@ def compute(
     context = _context_bytes(shape, layout, size)
     nothing = dict.fromkeys(range(HOST, layout.devices), 0)
     computed = compute_bytes(shape, layout, size) if buffers else nothing
+    grown = growth_bytes(shape, layout, size) if buffers else nothing
     offloaded_mib = _op_offload_mib(shape, layout)
     if layout.devices and not layout.gpu_layers:
         # prompts are computed there, in the buffers that llama-fit-params counts for the host
@@ -54,7 +55,7 @@ def compute(
             reserve=Reserve(
                 cuda_context_mib=CUDA_CONTEXT_MIB,
                 op_offload_mib=offloaded_mib if number == 0 else 0,
-                margin_mib=MARGIN_MIB,
+                margin_mib=MARGIN_MIB + _mib(grown[number]),
             ),
             total_mib=card.vram_mib or 0,
         )
@@ -68,6 +69,7 @@ def compute(
         total_mib=host_total_mib,
         context_mib=_mib(context[HOST]),
         checkpoints_mib=_mib(checkpoints * size.sequences * checkpoint_bytes(shape, size)),
+        growth_mib=_mib(grown[HOST]),
     )
     return MemoryPlan(devices, host)
 

@@ -41,7 +41,8 @@ class HostMemory:
     """The share of host RAM. `context_mib` is the KV cache of a host without a GPU.
 
     `checkpoints_mib` are copies of the state that cannot be cut (recurrent, sliding windows), which
-    llama-server keeps wherever the context lies.
+    llama-server keeps wherever the context lies; `growth_mib` is how much `compute_mib` grows until
+    the context is full, which is in a device's margin.
     """
 
     model_mib: int
@@ -51,11 +52,12 @@ class HostMemory:
     total_mib: int
     context_mib: int = 0
     checkpoints_mib: int = 0
+    growth_mib: int = 0
 
     @property
     def need_mib(self) -> int:
         """What has to fit into `total_mib`."""
-        kept = self.cache_mib + self.checkpoints_mib + self.reserve_mib
+        kept = self.cache_mib + self.checkpoints_mib + self.growth_mib + self.reserve_mib
         return self.model_mib + self.context_mib + self.compute_mib + kept
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boxwright.plan.context import CACHE_TYPES, ContextSize
-from boxwright.plan.graph import compute_bytes, doubt, ops
+from boxwright.plan.graph import compute_bytes, doubt, growth_bytes, ops
 from boxwright.plan.graph.buffers import Buffers, Where
 from boxwright.plan.graph.cut import sections
 from boxwright.plan.graph.sections import FIRST_HOME, HOST_HOME
@@ -147,6 +147,25 @@ def test_tokens_of_all_sizes_grow_with_the_batch() -> None:
     sizes = [ContextSize(32768, "f16", ubatch, 1) for ubatch in (128, 256, 512, 1024, 2048)]
     made = [compute_bytes(tiny(), Layout(1, 17), size)[0] for size in sizes]
     assert all(a < b for a, b in pairwise(made))
+
+
+def test_buffers_that_grow_while_the_context_fills_have_their_room() -> None:
+    """MiniMax-M3's indexer has a number for each position and token of a batch (n_ps,
+    src/models/minimax-m3.cpp); 256 positions are counted in what is measured."""
+    model, layout = shape_of("minimax-m3"), Layout(1, 61, first_layers(60))
+    grown = growth_bytes(model, layout, ContextSize(131072, "q8_0", 2048, 1))
+
+    assert grown[HOST] / MIB == pytest.approx((131072 - 256) * 2048 * 4 / MIB, rel=0.02)
+    assert growth_bytes(model, layout, ContextSize(131072, "q8_0", 512, 1))[HOST] < grown[HOST] / 3
+    assert set(
+        growth_bytes(shape_of("qwen3-30b"), layout, ContextSize(32768, "q8_0", 512, 1)).values()
+    ) == {0}
+
+
+def test_what_llama_cpp_cannot_load_with_flash_attention_is_said() -> None:
+    """`GGML_ASSERT(a->ne[0] == b->ne[0])`, which `llama-fit-params` of b11669 prints for PLM."""
+    assert "the server will not start" in (doubt(shape_of("plm-1.8b")) or "")
+    assert doubt(shape_of("qwen3-30b")) is None
 
 
 def test_a_header_that_tells_no_heads_is_planned_in_finite_time() -> None:

@@ -74,6 +74,11 @@ PRINTED = [
         Case("dots3-note", 2, 65536, "q8_0", 2048, "half", parallel=2),
         [(2932, 155, 1274), (22772, 108, 1302), (20071, 0, 875)],
     ),
+    # a batch is no larger than the context that is asked for, though more is kept of it
+    (
+        Case("smollm3-3b", 1, 1000, "q8_0", 2048, "none", parallel=3),
+        [(3116, 57, 521), (266, 0, 32)],
+    ),
     # both stacks' weights lie with the first runs, each run's cache apart
     (
         Case("hrm-text-1b", 3, 131072, "q8_0", 512, "none", parallel=2),

@@ -77,7 +77,7 @@ class Block:
 @dataclass(frozen=True)
 class Batch:
     """What is computed at once: `cells` are the cache's rows per stream, `window_cells` those of
-    layers with a sliding window."""
+    layers with a sliding window; `positions` are those that were used before (MiniMax-M3)."""
 
     tokens: int
     outputs: int
@@ -86,6 +86,7 @@ class Batch:
     cells: int
     window_cells: int
     cache: Kind
+    positions: int = 0
 
     @property
     def each(self) -> int:

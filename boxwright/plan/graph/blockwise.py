@@ -25,10 +25,9 @@ class Blockwise:
     top_k: int
     block: int
 
-    @property
-    def blocks(self) -> int:
-        """Blocks of the positions that are measured."""
-        return -(-FIRST_POSITIONS // self.block)
+    def blocks(self, positions: int) -> int:
+        """Blocks of the positions that are used, at least those of an empty cache."""
+        return -(-max(positions, FIRST_POSITIONS) // self.block)
 
 
 def attention(
@@ -76,7 +75,8 @@ def _indexed(net: Net, block: Block, x: Tensor, geometry: Blockwise) -> tuple[Te
 
 def _seen(net: Net, block: Block, query: Tensor, keys: Tensor, geometry: Blockwise) -> Tensor:
     """The mask of one stream for each group."""
-    batch, heads, blocks = net.batch, geometry.heads, geometry.blocks
+    batch, heads = net.batch, geometry.heads
+    blocks = geometry.blocks(batch.positions)
     each, cells, positions = batch.tokens // batch.streams, batch.cells, blocks * geometry.block
     places = net.input("cells of positions", shape(positions, batch.streams), I32)
     rows = ops.rows(ops.part(keys, geometry.head, cells), ops.part(places, positions))

@@ -9,7 +9,7 @@ from boxwright.plan.context import CACHE_TYPES, ContextSize
 from boxwright.plan.graph.block import Batch
 from boxwright.plan.graph.buffers import Buffers, Where
 from boxwright.plan.graph.cut import NotCut, sections
-from boxwright.plan.graph.known import GROWING, KNOWN
+from boxwright.plan.graph.known import ABORTED, GROWING, KNOWN
 from boxwright.plan.graph.model import build
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.prepare import Prepared, prepared
@@ -33,10 +33,26 @@ def compute_bytes(shape: ModelShape, layout: Layout, size: ContextSize) -> dict[
     """
     try:
         if shape.blocks:
-            return _computed(prepared(shape, usual=False), layout, size)
+            model = prepared(shape, usual=False)
+            return _computed(model, layout, batch_of(model, size))
     except LookupError:
         pass
-    return _computed(prepared(shape, usual=True), layout, size)
+    model = prepared(shape, usual=True)
+    return _computed(model, layout, batch_of(model, size))
+
+
+def growth_bytes(shape: ModelShape, layout: Layout, size: ContextSize) -> dict[int, int]:
+    """How much larger each of `compute_bytes` becomes until the context is full."""
+    devices = range(HOST, layout.devices)
+    if shape.architecture not in GROWING or not shape.blocks:
+        return dict.fromkeys(devices, 0)
+    first = compute_bytes(shape, layout, size)
+    try:
+        model = prepared(shape, usual=False)
+        full = _computed(model, layout, batch_of(model, size, size.per_sequence))
+    except LookupError:
+        full = first
+    return {device: max(full[device] - first[device], 0) for device in devices}
 
 
 def doubt(shape: ModelShape) -> str | None:
@@ -46,6 +62,11 @@ def doubt(shape: ModelShape) -> str | None:
             "The dimensions of this model's tensors are not known: compute buffers are those of"
             " a usual transformer of its size."
         )
+    if shape.architecture in ABORTED:
+        return (
+            f"llama.cpp (b11669) ends with an error while it loads a model of {shape.architecture!r}"
+            " with flash attention, which is always on here: the server will not start."
+        )
     if shape.architecture not in KNOWN:
         return (
             f"The architecture {shape.architecture!r} is not known: its context is estimated"
@@ -54,13 +75,13 @@ def doubt(shape: ModelShape) -> str | None:
     if shape.architecture in GROWING:
         return (
             "llama.cpp measures this model's compute buffers with an empty cache. They grow while"
-            " the context fills (a mask of all positions for each token of a batch): leave room, or"
-            " take a smaller ubatch."
+            " the context fills (a mask of all positions for each token of a batch): the room for"
+            " that is counted apart, and smaller with a smaller ubatch."
         )
     return None
 
 
-def _computed(model: Prepared, layout: Layout, size: ContextSize) -> dict[int, int]:
+def _computed(model: Prepared, layout: Layout, batch: Batch) -> dict[int, int]:
     host, count = layout.devices, model.spread_layers
     places = [host if place == HOST else place for place in layout.places(count)]
     experts = [host if place == HOST else place for place in layout.experts_places(count)]
@@ -75,7 +96,7 @@ def _computed(model: Prepared, layout: Layout, size: ContextSize) -> dict[int, i
     )
     on_host = {device == host for device, _, _ in where.layers}
     crosses = model.style.pools is not None and len(on_host) > 1
-    sizes = buffers(model, batch_of(model, size), crosses)(where)
+    sizes = buffers(model, batch, crosses)(where)
     return {**dict(enumerate(sizes[:-1])), HOST: sizes[-1]}
 
 
@@ -104,8 +125,8 @@ def graph_of(model: Prepared, batch: Batch, layers: Sequence[int], crosses: bool
     return build(net, blocks, model.style)
 
 
-def batch_of(model: Prepared, size: ContextSize) -> Batch:
-    """What is computed at once."""
+def batch_of(model: Prepared, size: ContextSize, positions: int = 0) -> Batch:
+    """What is computed at once, after so many positions."""
     block_bytes, elements = CACHE_TYPES[size.cache_type]
     return Batch(
         tokens=-(-size.batch // size.sequences) * size.sequences,
@@ -115,4 +136,5 @@ def batch_of(model: Prepared, size: ContextSize) -> Batch:
         cells=size.per_sequence,
         window_cells=size.window_cells(model.window or 0),
         cache=Kind(size.cache_type, elements, block_bytes),
+        positions=positions,
     )

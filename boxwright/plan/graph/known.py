@@ -139,5 +139,8 @@ KNOWN = frozenset(
     }
 )
 
+# which llama.cpp (b11669) ends with an assertion while it builds them with flash attention
+ABORTED = frozenset({"plm"})
+
 # whose graph of a full context is larger than the one that is measured (minimax-m3.cpp: n_ps)
 GROWING = frozenset({"minimax-m3"})
