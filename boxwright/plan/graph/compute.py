@@ -64,8 +64,8 @@ def doubt(shape: ModelShape) -> str | None:
         )
     if shape.architecture in ABORTED:
         return (
-            f"llama.cpp (b11669) ends with an error while it loads a model of {shape.architecture!r}"
-            " with flash attention, which is always on here: the server will not start."
+            f"llama.cpp (b11669) ends with an error while it loads {shape.architecture!r} with"
+            " flash attention, which is always on here: the server will not start."
         )
     if shape.architecture not in KNOWN:
         return (
