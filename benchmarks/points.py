@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def _point(
         label=f"{row['model']} on {host}{' + ' if cards else ''}{' '.join(cards)} ({layout})",
         machine=machines[host],
         shape=shape,
-        layout=_layout(layout, len(cards), shape),
+        layout=replace(_layout(layout, len(cards), shape), split=tuple(row.get("split", ()))),
         cards=cards,
         tok_s=row["tok_s"],
         article=row.get("article", False),
@@ -118,7 +118,7 @@ def _shape(name: str, row: dict[str, Any]) -> ModelShape:
         )
         for number, attends in enumerate(attending)
     )
-    output = int(row["output_gb"] * GIGA)
+    output, heads = int(row["output_gb"] * GIGA), row.get("heads", (1, 1))
     return ModelShape(
         architecture=name,
         layers=layers,
@@ -132,6 +132,10 @@ def _shape(name: str, row: dict[str, Any]) -> ModelShape:
         experts_used=row.get("used", 0),
         file_bytes=int((row["dense_gb"] + experts_gb) * GIGA) + 2 * output,
         parameters=int(row.get("parameters_b", 0) * GIGA),
+        metadata={
+            f"{name}.attention.head_count": heads[0],
+            f"{name}.attention.head_count_kv": heads[1],
+        },
     )
 
 

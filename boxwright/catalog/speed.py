@@ -53,6 +53,9 @@ class GpuRow:
     `share` of its bandwidth; µs that a layer costs beside its weights, by its kind of attention
     (plain; recurrent or latent; DeepSeek-V4's compressed one), and its routing to experts; TFLOP/s
     in dense products per 100 GB/s of bandwidth. `graphs`: whether launches come from CUDA graphs.
+    `expert_us` of each expert in a prompt's batch where llama.cpp multiplies them one by one;
+    `token_us` of each token of a prompt in a recurrent layer; `reread` of each further reading of
+    K and V in decode, as a share of one at full bandwidth.
     """
 
     share: Share
@@ -62,6 +65,9 @@ class GpuRow:
     experts_us: float
     tflops_per_100_gb_s: float
     graphs: bool = True
+    expert_us: float = 0.0
+    token_us: float = 0.0
+    reread: float = 0.0
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -18,6 +18,7 @@ from boxwright.plan.speed_depth import attention_width
 from boxwright.shapes import LayerShape, ModelShape
 
 OFFLOADED_FROM = 32  # tokens in a batch; below it the processor computes its experts itself
+ONE_BY_ONE_FROM = 64  # tokens in a batch; below it all experts are one product on every card
 USUAL_BITS = 4.8  # of a weight, where a file does not tell how many weights it holds
 
 
@@ -36,13 +37,15 @@ class PrefillCard:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one physical batch costs: operations and experts' bytes that are read, by device and
-    HOST; bytes copied to the first device.
+    """What one physical batch costs: operations, experts' bytes that are read, how many experts are
+    used and recurrent layers passed, by device and HOST; bytes copied to the first device.
     """
 
     tokens: int
     operations: dict[int, float]
     expert_bytes: dict[int, float]
+    experts: dict[int, float]
+    recurrent: dict[int, float]
     copied_bytes: float
 
 
@@ -81,7 +84,7 @@ def first_token_s(
 
 def _batch(constants: SpeedConstants, shape: ModelShape, layout: Layout, ubatch: int) -> Batch:
     operations = dict.fromkeys(range(HOST, layout.devices), 0.0)
-    expert_bytes = dict(operations)
+    expert_bytes, used, recurrent = dict(operations), dict(operations), dict(operations)
     count, copied = shape.spread_layers, 0.0
     each = 2 * 8 / _bits(shape) * ubatch
     offloads = layout.devices > 0 and ubatch >= OFFLOADED_FROM
@@ -97,10 +100,12 @@ def _batch(constants: SpeedConstants, shape: ModelShape, layout: Layout, ubatch:
             copied += routed
             experts = 0
         operations[device] += dense * each
+        recurrent[device] += 1 if layer.recurrent_bytes else 0
         expert_bytes[experts] += routed
+        used[experts] += shape.experts * _routed_share(shape, ubatch) if routed else 0
         share = 1.0 if experts == HOST else _filled_share(constants, shape, ubatch)
         operations[experts] += active_experts(shape, layer) * each / share
-    return Batch(ubatch, operations, expert_bytes, copied)
+    return Batch(ubatch, operations, expert_bytes, used, recurrent, copied)
 
 
 def _filled_share(constants: SpeedConstants, shape: ModelShape, ubatch: int) -> float:
@@ -137,12 +142,18 @@ def _copy_s(
 def _compute_s(
     constants: SpeedConstants, machine: Machine, batch: Batch, cards: tuple[PrefillCard, ...]
 ) -> float:
-    """Arithmetic; on GPUs also the experts' way out of memory, which few tokens do not hide."""
+    """Arithmetic; on GPUs also the experts' way out of memory, which few tokens do not hide, the
+    launches of each where llama.cpp multiplies them one by one, and the steps of recurrent layers,
+    whose tokens wait for each other.
+    """
     seconds = batch.operations[HOST] / _host_flops(constants, machine)
     for number, card in enumerate(cards):
         gb_s = card.speed.gb_s * card.speed.row.share
         seconds += batch.operations[number] / card.flops
         seconds += batch.expert_bytes[number] / GIGA / gb_s
+        seconds += batch.recurrent[number] * batch.tokens * card.speed.row.token_us / 1e6
+        if batch.tokens >= ONE_BY_ONE_FROM:
+            seconds += batch.experts[number] * card.speed.row.expert_us / 1e6
     return seconds
 
 

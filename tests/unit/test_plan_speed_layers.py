@@ -44,6 +44,7 @@ TWINS = {
     "qwen3.6-35b": "qwen3.5-122b-a10b", "qwen3.6": "qwen3.5-27b",
     "qwen3-coder-next": "qwen3.5-122b-a10b", "minimax-m2.7": "minimax-m2.7",
     "gemma-2": "gemma-2-27b", "gemma-3": "gemma-3-27b", "gemma-4-31b": "gemma-4-31b",
+    "gemma-4-12b": "gemma-4-31b",
     "gemma-4-26b": "gemma-4-26b", "glm-4.5-air": "glm-4.5-air", "phi-4": "phi-4",
     "llama": "llama-3.3-70b", "mistral-7b": "llama-3.3-70b", "ministral": "llama-3.3-70b",
     "mistral-nemo": "llama-3.3-70b",
