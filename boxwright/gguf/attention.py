@@ -72,7 +72,7 @@ def layer_states(parameters: Hyperparameters, layers: int) -> tuple[State, ...]:
 
 def _state(parameters: Hyperparameters, layer: int, layers: int) -> State:
     if parameters.architecture in rules.UNCACHED:
-        return State()
+        return State(sliding_window=_window(parameters, layer, layers))
     recurrent = _is_recurrent(parameters, layer)
     recurrent_bytes = _recurrent_bytes(parameters) if recurrent else 0
     beside = parameters.architecture in rules.RECURRENT_BESIDE_ATTENTION
@@ -170,7 +170,8 @@ def _is_recurrent(parameters: Hyperparameters, layer: int) -> bool:
     if name in rules.RECURRENT_BY_INTERVAL:
         if parameters.value("attention.recurrent_layers") is not None:
             return bool(parameters.at("attention.recurrent_layers", layer))
-        return (layer + 1) % (parameters.number("full_attention_interval", 4) or 4) != 0
+        usual = rules.INTERVALS.get(name, 4)
+        return (layer + 1) % (parameters.number("full_attention_interval", usual) or usual) != 0
     heads_kv = parameters.at(
         "attention.head_count_kv", layer, parameters.at("attention.head_count", layer)
     )

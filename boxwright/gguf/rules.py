@@ -36,6 +36,7 @@ WINDOWS: dict[str, WindowRule] = {
     "dots3note": WindowRule(1),
     "exaone-moe": WindowRule(4, window=128),
     "exaone4": WindowRule(4, window=4096, only_layers=64),
+    "gemma-embedding": WindowRule(6),
     "gemma2": WindowRule(2, window=4096),
     "gemma3": WindowRule(6),
     "gemma3n": WindowRule(5),
@@ -50,6 +51,7 @@ WINDOWS: dict[str, WindowRule] = {
     "maple": WindowRule(1),
     "mellum": WindowRule(4),
     "mimo2": WindowRule(1),
+    "modern-bert": WindowRule(3, full_first=True),
     "muse-glimmer": WindowRule(4),
     "olmo2": WindowRule(4),
     "plamo3": WindowRule(8),
@@ -59,8 +61,9 @@ WINDOWS: dict[str, WindowRule] = {
 }
 
 # Recurrent layers are listed in `attention.recurrent_layers`, else all but every
-# `full_attention_interval`-th (4 where that is missing too).
+# `full_attention_interval`-th (4 where that is missing too, or what is named here).
 RECURRENT_BY_INTERVAL = frozenset({"minimax-01", "qwen35", "qwen35moe", "qwen3next", "qwen4exp"})
+INTERVALS = {"minimax-01": 8}
 # Recurrent layers are those without KV heads …
 RECURRENT_WITHOUT_KV_HEADS = frozenset(
     {
@@ -88,8 +91,24 @@ DRAFTS_LOADED = {
     ),
 }
 
-# Diffusion models keep nothing.
-UNCACHED = frozenset({"dream", "llada", "llada-moe", "rnd1"})
+# Diffusion models keep nothing, nor do those that make embeddings.
+UNCACHED = frozenset(
+    {
+        "bert",
+        "dream",
+        "eurobert",
+        "gemma-embedding",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "llada",
+        "llada-moe",
+        "modern-bert",
+        "neo-bert",
+        "nomic-bert",
+        "nomic-bert-moe",
+        "rnd1",
+    }
+)
 # Every layer keeps both.
 RECURRENT_BESIDE_ATTENTION = frozenset({"falcon-h1"})
 

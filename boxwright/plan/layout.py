@@ -19,6 +19,13 @@ HOST = -1
 OUTPUT_BEFORE_EMBEDDINGS = frozenset({"gemma3n", "gemma4"})
 # These read the embeddings where they lie, also as the output (src/models/bitnet.cpp).
 OUTPUT_ON_HOST = frozenset({"bitnet"})
+# These make embeddings and have no output.
+WITHOUT_OUTPUT = frozenset(
+    {
+        "bert", "eurobert", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert", "nomic-bert",
+        "nomic-bert-moe",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,7 @@ def shares(shape: ModelShape, layout: Layout) -> dict[int, Share]:
         weight_bytes[place] += layer.expert_bytes
     output = places[count]
     weight_bytes[HOST] += shape.embedding_bytes
-    tied = shape.output_bytes == 0 and shape.architecture not in OUTPUT_ON_HOST
+    tied = shape.output_bytes == 0 and shape.architecture not in OUTPUT_ON_HOST | WITHOUT_OUTPUT
     tied = tied and (output != HOST or shape.architecture in OUTPUT_BEFORE_EMBEDDINGS)
     copied = shape.shared_output_bytes or shape.embedding_bytes
     weight_bytes[output] += copied if tied else shape.output_bytes

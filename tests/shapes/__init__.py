@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tests.shapes import (
     delta,
     dense,
+    encoders,
     gemma,
     hybrid,
     latent,
@@ -40,6 +41,7 @@ EVERY: dict[str, Callable[[], Model]] = {
     **sparse.MODELS,
     **sliding.MODELS,
     **dense.MODELS,
+    **encoders.MODELS,
     **newer.MODELS,
     **minimax.MODELS,
     **latent_more.MODELS,

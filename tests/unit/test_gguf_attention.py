@@ -157,3 +157,14 @@ def test_glm_5_2_indexes_in_one_layer_of_four_where_its_file_does_not_say_so(
         found = shape(tmp_path, "glm-dsa", {**dense_keys(), **keys, "block_count": 12})
         sizes = [layer.kv_elements_k for layer in found.layers]
         assert sizes == [576 + (128 if number in full else 0) for number in range(12)]
+
+
+@pytest.mark.parametrize(("architecture", "every"), [("minimax-01", 8), ("qwen3next", 4)])
+def test_how_many_layers_attend_where_a_file_does_not_say_so(
+    tmp_path: Path, architecture: str, every: int
+) -> None:
+    """As `llama-fit-params` of b11669 gives caches to layers of a file without the interval."""
+    found = shape(tmp_path, architecture, dense_keys(block_count=16))
+
+    attends = [number for number, one in enumerate(found.layers) if one.kv_elements_k]
+    assert attends == list(range(every - 1, 16, every))

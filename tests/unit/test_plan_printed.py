@@ -79,6 +79,19 @@ PRINTED = [
         Case("smollm3-3b", 1, 1000, "q8_0", 2048, "none", parallel=3),
         [(3116, 57, 521), (266, 0, 32)],
     ),
+    # what makes embeddings keeps nothing and has no output
+    (
+        Case("bge-large", 2, 16384, "q8_0", 2048, "none", split=(3, 2)),
+        [(192, 0, 216), (115, 0, 112), (33, 0, 120)],
+    ),
+    (
+        Case("embeddinggemma-300m", 2, 16384, "q8_0", 2048, "none", split=(3, 2)),
+        [(64, 0, 182), (242, 0, 151), (204, 0, 124)],
+    ),
+    (
+        Case("nomic-embed-2", 1, 65536, "f16", 1024, "all", parallel=4),
+        [(57, 0, 26), (424, 0, 38)],
+    ),
     # both stacks' weights lie with the first runs, each run's cache apart
     (
         Case("hrm-text-1b", 3, 131072, "q8_0", 512, "none", parallel=2),

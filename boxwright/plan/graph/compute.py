@@ -21,6 +21,7 @@ from boxwright.plan.graph.sections import (
     PARTS,
 )
 from boxwright.plan.graph.tensors import Graph, Kind
+from boxwright.plan.graph.traits import HEADLESS
 from boxwright.plan.layout import HOST, Layout
 from boxwright.shapes import ModelShape
 
@@ -66,6 +67,11 @@ def doubt(shape: ModelShape) -> str | None:
         return (
             f"llama.cpp (b11669) ends with an error while it loads {shape.architecture!r} with"
             " flash attention, which is always on here: the server will not start."
+        )
+    if shape.architecture in HEADLESS:
+        return (
+            f"A model of the architecture {shape.architecture!r} makes embeddings of texts, and no"
+            " answers. llama-server wants --embeddings for that, whose results are not counted."
         )
     if shape.architecture not in KNOWN:
         return (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from boxwright.plan.graph import lightning, ops
+from boxwright.plan.graph import encoders, lightning, ops
 from boxwright.plan.graph.attention import attention, projected
 from boxwright.plan.graph.block import Block
 from boxwright.plan.graph.experts import mixture
@@ -92,9 +92,15 @@ def talkie(net: Net, block: Block, style: Style, x: Tensor, last: bool) -> Tenso
 
 FORMS = {
     "arctic": arctic,
+    "bert": encoders.bert,
     "grok": grok,
     "grovemoe": grove,
+    "jina-bert-v2": encoders.bert,
+    "jina-bert-v3": encoders.bert,
     "minimax-01": lightning.layer,
+    "modern-bert": encoders.modern,
+    "nomic-bert": encoders.bert,
+    "nomic-bert-moe": encoders.bert,
     "smallthinker": small_thinker,
     "talkie": talkie,
 }

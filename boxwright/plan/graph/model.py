@@ -8,6 +8,7 @@ from boxwright.plan.graph import (
     banked,
     cycles,
     deepseek4,
+    encoders,
     gemma3n,
     gemma4,
     horizon,
@@ -35,7 +36,7 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     if style.streams_gated:
         return qwen4.build(net, blocks, style, feed_forward)
     layers = gemma4.looked_up(net)
-    x = style.inputs.built(net)
+    x = encoders.placed(net, style.inputs) if style.headless else style.inputs.built(net)
     if layers is not None:
         layers = gemma4.projected(net, blocks[0], x, layers)
     if style.compression is not None:
@@ -62,6 +63,8 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
             x = gemma4.after(net, block, x, layers, index == last)
         if style.ends_run(block.number) and index != last:
             x = net.norm(x, None, style.output_norm)
+    if style.headless:
+        return _embedded(net, style, x)
     x.output = style.hidden_kept
     if style.grouped_norms:
         x = horizon.norm(net, x, None, "output_norm")
@@ -79,9 +82,18 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     return net.graph
 
 
+def _embedded(net: Net, style: Style, x: Tensor) -> Graph:
+    """The end of a graph without an output."""
+    if f"{style.output_norm}.weight" in net.outside.by_name:
+        x = net.norm(x, None, style.output_norm, style.centred)
+    x.output = True
+    net.graph.expand(x)
+    return net.graph
+
+
 def _placed(net: Net, first: Block, style: Style, x: Tensor) -> Tensor:
     """The embeddings with one of each position added, or normed (GPT-2, BLOOM)."""
-    if "position_embd.weight" in net.outside.by_name:
+    if "position_embd.weight" in net.outside.by_name and not style.headless:
         table = Tensor(shape(*net.outside.by_name["position_embd.weight"]))
         table.home, table.weight = net.host, True
         x = ops.over(x, ops.rows(table, net.positions()))

@@ -20,7 +20,8 @@ def uncached(net: Net, block: Block, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     tokens = net.batch.tokens
     rows = padded(tokens)
     k, v = (ops.made((*one.ne[:2], rows, 1), one) for one in (k, v))
-    mask = net.input("mask", shape(rows, tokens), F16)
+    name = "mask" if block.window is None else "mask window"
+    mask = net.input(name, shape(rows, tokens), F16)
     return net.linear(net.attended(q, k, v, mask), block, "attn_output")
 
 

@@ -64,6 +64,7 @@ class Style:
     before_first: bool = False
     inside_first: bool = False
     hidden_kept: bool = False
+    headless: bool = False
     output_norm: str = "output_norm"
     query_scaled: bool = False
     rope: bool = True
@@ -169,7 +170,8 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         before_first=architecture in traits.BEFORE_FIRST,
         inside_first=architecture in traits.INSIDE_FIRST,
         hidden_kept=architecture in traits.HIDDEN_KEPT,
-        output_norm="token_embd_norm" if architecture.startswith("lfm2") else "output_norm",
+        headless=architecture in traits.HEADLESS,
+        output_norm=traits.output_norm(architecture),
         query_scaled=architecture in traits.QUERY_SCALED,
         rope=traits.rope(architecture, metadata),
         rope_in_windows_only=architecture in traits.ROPE_IN_WINDOWS_ONLY

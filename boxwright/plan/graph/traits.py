@@ -10,8 +10,9 @@ from boxwright.plan.graph.metadata import Metadata
 # norms that subtract the mean (LLM_NORM) take memory of their own
 CENTRED = frozenset(
     {
-        "bloom", "codeshell", "cohere2", "cohere2moe", "command-r", "dbrx", "falcon", "gpt2",
-        "gptneox", "jais", "jais2", "mpt", "nemotron", "olmo", "orion", "phi2", "rwkv6", "rwkv7",
+        "bert", "bloom", "codeshell", "cohere2", "cohere2moe", "command-r", "dbrx", "falcon",
+        "gpt2", "gptneox", "jais", "jais2", "jina-bert-v2", "jina-bert-v3", "modern-bert", "mpt",
+        "nemotron", "nomic-bert", "nomic-bert-moe", "olmo", "orion", "phi2", "rwkv6", "rwkv7",
         "stablelm", "starcoder", "starcoder2",
     }
 )  # fmt: skip
@@ -32,20 +33,25 @@ GATE_FIRST = frozenset({"qwen35", "qwen35moe", "qwen4exp"})
 EXPAND_NORM = GATED_QUERY | {"kimi-linear"}
 NO_ROPE = frozenset(
     {
-        "bloom", "glm5-next", "gpt2", "jais", "jamba", "kimi-k3", "kimi-linear", "mpt",
-        "nemotron_h", "nemotron_h_moe", "refact", "starcoder",
+        "bert", "bloom", "glm5-next", "gpt2", "jais", "jamba", "jina-bert-v2", "kimi-k3",
+        "kimi-linear", "mpt", "nemotron_h", "nemotron_h_moe", "refact", "starcoder",
     }
 )  # fmt: skip
+BERTS = frozenset({"bert", "jina-bert-v2", "jina-bert-v3", "nomic-bert", "nomic-bert-moe"})
+# what makes embeddings of texts and has no output in its graph
+HEADLESS = BERTS | {"eurobert", "gemma-embedding", "llama-embed", "modern-bert", "neo-bert"}
 # embeddings are normed
-FIRST_NORM = frozenset({"bloom", "muse-glimmer", "rwkv6", "rwkv7", "talkie"})
+FIRST_NORM = frozenset({"bloom", "modern-bert", "muse-glimmer", "rwkv6", "rwkv7", "talkie"}) | BERTS
 NORMS_WITHOUT_WEIGHTS = frozenset({"hrm_text", "olmo"})
 ROPE_IN_WINDOWS_ONLY = frozenset(
     {"cohere2", "cohere2moe", "exaone-moe", "exaone4", "maion-coder", "maple", "muse-glimmer"}
 )
 EMBEDDINGS_SCALED = frozenset({"gemma3", "gemma3n", "gemma4"})
-EMBEDDINGS_MULTIPLIED = frozenset({"afmoe", "gemma", "gemma2", "grok", "minicpm", "minicpm3"})
+EMBEDDINGS_MULTIPLIED = frozenset(
+    {"afmoe", "gemma", "gemma2", "gemma-embedding", "grok", "minicpm", "minicpm3"}
+)
 # architectures whose queries are scaled apart from attention
-QUERY_SCALED = frozenset({"gemma", "gemma2", "gemma3", "phi2", "phi3", "phimoe"})
+QUERY_SCALED = frozenset({"gemma", "gemma-embedding", "gemma2", "gemma3", "phi2", "phi3", "phimoe"})
 # sums in which what came in stands first: before the feed-forward part, and after it
 BEFORE_FIRST = frozenset({"jamba", "lfm2", "lfm2moe", "openelm"})
 INSIDE_FIRST = frozenset({"jamba", "lfm2", "lfm2moe", "phi3", "phimoe"})
@@ -61,12 +67,23 @@ NORMED_BY_METADATA = frozenset(
     }
 )  # fmt: skip
 NEVER_NORMED = frozenset(
-    {"deepseek", "gpt-oss", "jamba", "llada-moe", "llama4", "olmoe", "qwen2moe"}
+    {
+        "deepseek",
+        "gpt-oss",
+        "jamba",
+        "llada-moe",
+        "llama4",
+        "nomic-bert-moe",
+        "olmoe",
+        "qwen2moe",
+    }
 )
 # whole layers that are put together otherwise (forms.py)
-FORMED = frozenset({"arctic", "grok", "grovemoe", "minimax-01", "smallthinker", "talkie"})
-# diffusion: nothing is kept from batch to batch
-UNCACHED = frozenset({"dream", "llada", "llada-moe", "rnd1"})
+FORMED = BERTS | {
+    "arctic", "grok", "grovemoe", "minimax-01", "modern-bert", "smallthinker", "talkie",
+}  # fmt: skip
+# diffusion and embeddings: nothing is read of earlier batches
+UNCACHED = HEADLESS | {"dream", "llada", "llada-moe", "rnd1"}
 # batches of tokens and embeddings mixed (llm_arch_supports_mixed_batch)
 NOT_MIXED = frozenset(
     {"cogvlm", "deepseek4", "dflash", "eagle3", "gemma4-assistant", "graniteswitch"}
@@ -85,6 +102,13 @@ def multiplies_embeddings(architecture: str, metadata: Metadata) -> bool:
     if architecture.startswith("granite") or architecture == "hrm_text":
         return metadata.number("embedding_scale") != 0
     return architecture in EMBEDDINGS_MULTIPLIED
+
+
+def output_norm(architecture: str) -> str:
+    """What the last norm is called."""
+    if architecture.startswith("lfm2"):
+        return "token_embd_norm"
+    return "enc.output_norm" if architecture == "neo-bert" else "output_norm"
 
 
 def tempered(architecture: str, metadata: Metadata) -> bool:
