@@ -52,6 +52,10 @@ class Places:
             self.shape, wanted, asked.devices, asked.measure, asked.state, asked.rate, least_layers
         )
 
+    def rate(self, wanted: Wanted, layout: Layout) -> float:
+        """Decode to expect of a layout; 0 where nobody can tell."""
+        return self._asked(wanted).rate(layout)
+
     def _asked(self, wanted: Wanted) -> _Asked:
         assert wanted.server_cache_type in CACHE_TYPES
         size, shape, cards = size_of(wanted), self.shape, self.chosen.used

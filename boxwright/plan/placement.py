@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from boxwright.plan import experts
 from boxwright.plan.candidates import Candidate, candidates
 from boxwright.plan.contradiction import contradiction
-from boxwright.plan.layout import Layout, all_layers, first_layers
+from boxwright.plan.layout import HOST, Layout, all_layers, first_layers
 from boxwright.plan.measure import Measure
 from boxwright.plan.results import MemoryPlan, Placement, Refusal
 from boxwright.plan.splits import Rate, splits
@@ -20,8 +20,8 @@ from boxwright.plan.wanted import Wanted
 from boxwright.plan.wording import counted
 from boxwright.shapes import ModelShape
 
-CLEARLY_FASTER = 1.05  # than a layout that leaves less to the host
-FASTER = 1.01  # than another split of the same; below that the first, which uses cards alike
+CLEARLY_FASTER = 1.05  # than a layout that makes more of the machine
+FASTER = 1.01  # than another; below that the one that leaves less to the host, or the first
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ def decide(
         ]
         fitting = [one for one in tried if one.fits]
         if fitting:
-            best = _best(fitting, shape, rate)
-            return _or_experts_on_host(best, shape, wanted, measure, rate)
+            return _fastest(fitting, shape, wanted, measure, rate)
         if candidate.told:
             refused = tried[0]
     assert refused is not None
@@ -119,30 +118,39 @@ def holds(
     return False
 
 
-def _best(fitting: Sequence[Placed], shape: ModelShape, rate: Rate) -> Placed:
-    """The fastest of those that leave least to the host, or another that is clearly faster."""
-    on_host = [experts.host_expert_bytes(one.layout, shape) for one in fitting]
-    best = fitting[on_host.index(min(on_host))]
-    best_rate = rate(best.layout) if len(fitting) > 1 else 0.0
-    for one, left in zip(fitting, on_host, strict=True):
-        needed = FASTER if left == min(on_host) else CLEARLY_FASTER
-        if one is not best and rate(one.layout) > needed * best_rate:
-            best, best_rate = one, rate(one.layout)
-    return best
-
-
-def _or_experts_on_host(
-    best: Placed, shape: ModelShape, wanted: Wanted, measure: Measure, rate: Rate
+def _fastest(
+    fitting: Sequence[Placed], shape: ModelShape, wanted: Wanted, measure: Measure, rate: Rate
 ) -> Placed:
-    """The article's layout in its place where old cards would be slower than the host's memory."""
+    """The one that leaves least to the host, of those that are about as fast as the fastest.
+
+    All are compared with the fastest, never one with another: whatever fits also fits where there
+    is more memory, so that nothing gets slower there by more than one such difference.
+    """
+    worth = {one.layout: _worth(one.layout, shape, rate) for one in fitting}
+    fastest = max(worth, key=lambda layout: worth[layout])
+    other = _experts_on_host(fastest, shape, wanted)
+    if other is not None and (its := _worth(other, shape, rate)) > worth[fastest]:
+        placed = Placed(experts.words(other, "all", shape), other, measure(other))
+        if placed.fits:
+            fitting, worth[other] = [*fitting, placed], its
+    enough = max(worth.values()) / FASTER
+    near = [one for one in fitting if worth[one.layout] >= enough]
+    return min(near, key=lambda one: experts.host_expert_bytes(one.layout, shape))
+
+
+def _worth(layout: Layout, shape: ModelShape, rate: Rate) -> float:
+    """Decode; of a layout where a card holds nothing but buffers only what is clearly faster."""
+    working = {*layout.places(shape.spread_layers)} - {HOST}
+    idle = layout.gpu_layers > 0 and len(working) < layout.devices
+    return rate(layout) / (CLEARLY_FASTER if idle else 1.0)
+
+
+def _experts_on_host(layout: Layout, shape: ModelShape, wanted: Wanted) -> Layout | None:
+    """The article's layout, which is faster where the host's memory reads faster than old cards."""
     free = wanted.server_placement == "auto" and wanted.server_n_cpu_moe is None
-    if not (free and shape.experts and best.layout.devices):
-        return best
-    layout = replace(best.layout, experts_on_host=first_layers(len(shape.layers)))
-    if rate(layout) <= CLEARLY_FASTER * rate(best.layout):
-        return best
-    other = Placed(experts.words(layout, "all", shape), layout, measure(layout))
-    return other if other.fits else best
+    if not (free and shape.experts and layout.devices):
+        return None
+    return replace(layout, experts_on_host=first_layers(len(shape.layers)))
 
 
 def _place(

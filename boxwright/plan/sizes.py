@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from boxwright.plan.experts import host_expert_bytes
+from boxwright.plan.layout import all_layers
 from boxwright.plan.place import Places
 from boxwright.plan.placement import Placed
 from boxwright.plan.results import Refusal
@@ -20,6 +21,7 @@ DEFAULT_UBATCH = 512
 UBATCHES = (4096, 2048, 1024)
 LEAST_CONTEXT = 4096
 CONTEXT_STEP = 1024
+KEPT = 0.95  # of decode; a larger batch makes prompts several times as fast, but never at any price
 UNKNOWN_CONTEXT = 131072  # of a model whose header does not tell what it was trained with
 
 
@@ -41,10 +43,16 @@ def decide(wanted: Wanted, shape: ModelShape, places: Places) -> tuple[Wanted, P
         found = places(larger)
         if isinstance(found, Refusal) or not found.fits:
             continue
-        same = host_expert_bytes(found.layout, shape) <= host_expert_bytes(placed.layout, shape)
-        if same or wanted.server_profile == "prefill":
+        if wanted.server_profile == "prefill" or _as_fast(places, sized, placed, found):
             return larger, found
     return sized, placed
+
+
+def _as_fast(places: Places, wanted: Wanted, usual: Placed, found: Placed) -> bool:
+    """Whether a larger batch takes no room from experts, and of layers none that are missed."""
+    on_host = [host_expert_bytes(one.layout, places.shape) for one in (found, usual)]
+    rates = [places.rate(wanted, one.layout) for one in (found, usual)]
+    return on_host[0] <= on_host[1] and KEPT * rates[1] <= rates[0]
 
 
 def usual_ubatch(wanted: Wanted) -> int:
@@ -61,23 +69,30 @@ def leaves_ubatch(wanted: Wanted) -> bool:
 def _with_largest_context(wanted: Wanted, shape: ModelShape, places: Places) -> Wanted:
     """All users' contexts together, up to what the model was trained with for each.
 
-    Layers that the least context leaves on the cards stay there.
+    Layers stay on the cards where all of them do with a usual context. Where some lie in host RAM
+    anyway, it is as large as fits there: more room on the cards would else be taken by the next
+    layer, and leave less context than before.
     """
     users = wanted.server_parallel
     most = (shape.context_train or UNKNOWN_CONTEXT) * users // CONTEXT_STEP
     low, high = LEAST_CONTEXT * users // CONTEXT_STEP, max(most, 1)
     low = min(low, high)
+    usual = max(min(Wanted.server_context // CONTEXT_STEP, high), low)
 
     def of(steps: int) -> Wanted:
         return replace(wanted, server_context=steps * CONTEXT_STEP)
 
-    smallest = places(of(low))
+    def most_of(least: int, on_cards: int) -> int:
+        def holds(steps: int) -> bool:
+            return places.holds(of(steps), on_cards)
+
+        return high if holds(high) else largest(least, high - 1, holds)
+
     # where not even the least fits all others would be tried in vain
+    smallest = places(of(low))
     if not isinstance(smallest, Placed) or not smallest.fits:
         return of(low)
-    on_cards = smallest.layout.gpu_layers
-
-    def holds(steps: int) -> bool:
-        return places.holds(of(steps), on_cards)
-
-    return of(high if holds(high) else largest(low, high - 1, holds))
+    every = all_layers(shape)
+    if smallest.layout.gpu_layers == every and places.holds(of(usual), every):
+        return of(most_of(usual, every))
+    return of(most_of(low, 0))

@@ -164,7 +164,8 @@ server_api_key_file = None
 # model name in the API's answers; None: the catalog's name
 server_alias = None
 
-# context in tokens, for all parallel users together; 0: as large as fits beside the model
+# context in tokens, for all parallel users together; 0: as large as fits beside the model, whose
+# layers stay on the cards if all of them do with 32768 tokens
 server_context = 32768
 
 # type of the KV cache, K and V alike: "f16", "q8_0", ...
@@ -174,6 +175,7 @@ server_cache_type = "q8_0"
 server_batch = 2048
 
 # physical batch in tokens: larger is faster prefill and more VRAM; 0: as large as the cards hold
+# beside the experts, for at most 5 % of decode
 server_ubatch = 512
 
 # users served at once; they share the context
