@@ -92,6 +92,12 @@ PRINTED = [
         Case("nomic-embed-2", 1, 65536, "f16", 1024, "all", parallel=4),
         [(57, 0, 26), (424, 0, 38)],
     ),
+    (
+        Case("llama-embed-8b", 1, 512, "f16", 1024, "none", parallel=2),
+        [(7605, 64, 116), (532, 0, 32)],
+    ),
+    # logits of pictures are overwritten by a tensor that nobody fills
+    (Case("chameleon-7b", 0, 8192, "f16", 512, "none"), [(7109, 4096, 304)]),
     # both stacks' weights lie with the first runs, each run's cache apart
     (
         Case("hrm-text-1b", 3, 131072, "q8_0", 512, "none", parallel=2),

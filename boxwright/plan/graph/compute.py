@@ -132,11 +132,15 @@ def graph_of(model: Prepared, batch: Batch, layers: Sequence[int], crosses: bool
 
 
 def batch_of(model: Prepared, size: ContextSize, positions: int = 0) -> Batch:
-    """What is computed at once, after so many positions."""
+    """What is computed at once, after so many positions.
+
+    Where tokens see those after them too, a batch is limited by what is kept for all sequences.
+    """
+    together = min(size.ubatch, size.total) if model.style.headless else size.batch
     block_bytes, elements = CACHE_TYPES[size.cache_type]
     return Batch(
-        tokens=-(-size.batch // size.sequences) * size.sequences,
-        outputs=size.batch,
+        tokens=-(-together // size.sequences) * size.sequences,
+        outputs=together,
         sequences=size.sequences,
         streams=size.sequences,
         cells=size.per_sequence,

@@ -24,6 +24,8 @@ from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.style import Style
 from boxwright.plan.graph.tensors import Graph, Tensor, shape
 
+PICTURE_TOKENS = 8192  # of Chameleon
+
 
 def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     """The graph of one batch."""
@@ -78,7 +80,9 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     logits = ops.multiply(head, x)
     bias = net.weight(None, "output.bias")
     logits = ops.over(logits, bias) if bias is not None else logits
-    net.graph.expand(ops.apart(logits) if style.logits_copied else logits)
+    if style.logits_copied:  # those of pictures are overwritten, whose number is fixed
+        logits = ops.apart(logits, ops.over(Tensor(shape(PICTURE_TOKENS))))
+    net.graph.expand(logits)
     return net.graph
 
 
