@@ -11,6 +11,7 @@ from typing import Any
 from boxwright import catalog, plan
 from boxwright.machine import Machine, machine_from_json
 from boxwright.plan import Known, Plan, Wanted
+from boxwright.plan.results import Speed
 from boxwright.shapes import LayerShape, ModelShape
 
 MACHINES = Path(__file__).resolve().parents[1] / "fixtures" / "machines"
@@ -242,6 +243,13 @@ def planned(
         wanted,
         replace(knows, **(known or {})),
     )
+
+
+def speed_of(on: Machine | str, shape: ModelShape | None = None, **wishes: Any) -> Speed:
+    """The speed in the plan of a machine, for Qwen3.5-122B if no shape is given."""
+    made = planned(on, shape or qwen35_122b(), **wishes)
+    assert made.speed is not None, made.warnings
+    return made.speed
 
 
 def plan_on(os: dict[str, Any], *ids: str, nvidia: Any = None, **wishes: Any) -> Plan:
