@@ -33,7 +33,9 @@ QUANTISED = frozenset({Q8_0, Q4_K, MXFP4})
 
 
 def cut(model: Model, layers: int) -> Model:
-    """Only the first so many layers (drafting ones are dropped)."""
+    """Only the first so many layers (drafting ones are dropped); stacks that run in cycles stay."""
+    if "hrm.layers_per_stack" in model.keys:
+        return model
     count = int(model.keys["block_count"])
     keys = {
         key: list(value)[:layers] if isinstance(value, list) and len(value) == count else value

@@ -8,26 +8,6 @@ from tests.shapes.parts import Model, Sizes, model
 from tests.unit.gguf_files import F32, Q8_0, Tensor
 
 
-def plm() -> Model:
-    """PLM 1.8B: keys and values are unpacked from one row, the output is the embeddings."""
-    s = Sizes(32, 2048, 16, 16, 192, 151936, 4096)
-
-    def layer(_: int) -> Iterator[Tensor]:
-        yield from s.norms("attn_norm", "ffn_norm")
-        yield "attn_q.weight", (2048, 16 * 192), Q8_0
-        yield "attn_kv_a_mqa.weight", (2048, 512 + 64), Q8_0
-        yield "attn_kv_a_norm.weight", (512,), F32
-        yield "attn_kv_b.weight", (512, 16 * (128 + 128)), Q8_0
-        yield "attn_output.weight", (16 * 128, 2048), Q8_0
-        yield "ffn_up.weight", (2048, 8192), Q8_0
-        yield "ffn_down.weight", (8192, 2048), Q8_0
-
-    return model(
-        "plm-1.8b", "plm", s, layer, output=False, feed_forward_length=8192,
-        attention__kv_lora_rank=512, attention__value_length=128, rope__dimension_count=64,
-    )  # fmt: skip
-
-
 def hrm_text(stack: int = 16, high: int = 2, low: int = 3) -> Model:
     """HRM-Text 1B: two stacks of layers, in `high` cycles with so many runs of the low one."""
     blocks = 2 * stack
@@ -104,7 +84,6 @@ def maion_coder() -> Model:
 
 
 MODELS: dict[str, Callable[[], Model]] = {
-    "plm-1.8b": plm,
     "hrm-text-1b": hrm_text,
     "hrm-text-once": lambda: hrm_text(6, 1, 1),
     "granite-switch-3b": granite_switch,
