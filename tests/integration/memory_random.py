@@ -14,7 +14,17 @@ from tests.integration.fit_params import MeasureError, Tool
 from tests.integration.memory_cases import UNQUANTISED, Case
 from tests.integration.memory_truth import Answer
 from tests.shapes import EVERY
-from tests.shapes.changed import PLAIN, RECIPES, cut, quantised
+from tests.shapes.changed import (
+    ODD_KINDS,
+    ODD_PARTS,
+    OPTIONAL,
+    PLAIN,
+    RECIPES,
+    cut,
+    of_kind,
+    quantised,
+    silent,
+)
 from tests.shapes.parts import Model
 from tests.shapes.resized import resized
 from tests.unit.gguf_files import write
@@ -22,8 +32,9 @@ from tests.unit.gguf_files import write
 SIZES = [Fraction(one) for one in ("1/2", "3/4", "5/4", "3/2", "2")]
 HEADS_KV = [Fraction(one) for one in ("1", "1", "1", "1/2", "2")]
 VOCABULARIES = (32000, 49152, 102400, 151936, 200064, 262144)
-PARALLEL = (1, 1, 1, 2, 3, 4, 8)
-UBATCHES = (256, 384, 512, 1000, 1024, 2048, 4096)
+PARALLEL = (1, 1, 1, 2, 3, 4, 8, 12)
+UBATCHES = (1, 32, 256, 384, 512, 1000, 1024, 2048, 4096)
+CONTEXTS = (300, 1000, 4096, 32768)
 CACHES = ("f16", "q8_0", "q8_0", "bf16", "q5_1", "q4_0")
 LARGEST_BATCH = 4096
 
@@ -71,7 +82,12 @@ def changed(random: Random, model: Model) -> Model:
     for change in PLAIN.values():
         if random.random() < 0.06:
             model = change(model)
-    return quantised(model, random.choice(sorted(RECIPES)))
+    if random.random() < 0.3:
+        model = silent(model, random.choice(OPTIONAL))
+    model = quantised(model, random.choice(sorted(RECIPES)))
+    if random.random() < 0.4:
+        model = of_kind(model, random.choice(ODD_PARTS), random.choice(ODD_KINDS))
+    return model
 
 
 def _divide(model: Model) -> bool:
@@ -92,7 +108,7 @@ def question(random: Random, name: str, shape: ModelShape) -> Case:
     case = Case(
         name,
         gpus,
-        random.choice((4096, 32768, random.randint(4096, 1 << 18), random.randint(4096, 1 << 20))),
+        random.choice((*CONTEXTS, random.randint(4096, 1 << 18), random.randint(4096, 1 << 20))),
         random.choice(CACHES),
         random.choice(UBATCHES),
         experts,

@@ -30,6 +30,19 @@ RECIPES: dict[str, tuple[tuple[str, Kind], ...]] = {
     "F16 outside": ((r"^output|token_embd", Kind.F16), ("", Kind.Q4_K)),
 }  # fmt: skip
 QUANTISED = frozenset({Q8_0, Q4_K, MXFP4})
+# types that some files have for some tensors, and names of those
+ODD_KINDS = (Kind.Q2_K, Kind.Q3_K, Kind.IQ1_S, Kind.IQ2_XXS, Kind.IQ3_S, Kind.TQ1_0, Kind.Q5_1,
+             Kind.IQ4_NL, Kind.F32, Kind.Q4_1)  # fmt: skip
+ODD_PARTS = ("token_embd", "output.", "_exps", "attn_v", "ffn_down")
+# keys that files may lack: llama.cpp takes a value of its own, or refuses the file
+OPTIONAL = (
+    "attention.key_length", "attention.scale", "attention.sliding_window_pattern",
+    "attention.temperature_scale", "attention.value_length", "context_length", "embedding_scale",
+    "expert_feed_forward_length", "expert_gating_func", "expert_group_count",
+    "expert_shared_count", "expert_weights_norm", "expert_weights_scale",
+    "full_attention_interval", "leading_dense_block_count", "logit_scale", "residual_scale",
+    "rope.dimension_count", "rope.freq_base", "rope.scaling.type", "vocab_size",
+)  # fmt: skip
 
 
 def cut(model: Model, layers: int) -> Model:
@@ -66,6 +79,24 @@ def quantised(model: Model, recipe: str) -> Model:
             for name, dims, kind in model.tensors
         ],
     )
+
+
+def of_kind(model: Model, part: str, kind: Kind) -> Model:
+    """With weights whose names have this part of this type, where their rows are whole blocks."""
+    block = GGML_QUANT_SIZES[kind][0]
+
+    def fits(name: str, dims: tuple[int, ...], own: Kind) -> bool:
+        return part in name and name.endswith(".weight") and own != F32 and dims[0] % block == 0
+
+    return replace(
+        model,
+        tensors=[(n, dims, kind if fits(n, dims, own) else own) for n, dims, own in model.tensors],
+    )
+
+
+def silent(model: Model, key: str) -> Model:
+    """Without this key."""
+    return replace(model, keys={k: value for k, value in model.keys.items() if k != key})
 
 
 def tied(model: Model) -> Model:
