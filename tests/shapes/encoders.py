@@ -116,6 +116,33 @@ def gemma_embedding() -> Model:
     )  # fmt: skip
 
 
+def gemma_embedding2() -> Model:
+    """EmbeddingGemma 2: an embedding for every layer, full layers with wider heads."""
+    s = Sizes(24, 768, 3, 1, 512, 262144, 2048)
+
+    def layer(number: int) -> Iterator[Tensor]:
+        head = 512 if number % 6 == 5 else 256
+        yield from s.norms("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
+        yield from Sizes(24, 768, 3, 1, head, 262144).attention()
+        yield from Sizes(24, 768, 3, 1, head, 262144).head_norms()
+        yield from s.feed_forward(1152)
+        yield "inp_gate.weight", (768, 128), Q8_0
+        yield "proj.weight", (128, 768), Q8_0
+        yield "post_norm.weight", (768,), F32
+        yield "layer_output_scale.weight", (1,), F32
+
+    made = _encoder(
+        "embeddinggemma-2", "gemma-embedding2", s, layer, feed_forward_length=1152,
+        attention__sliding_window=512, attention__key_length_swa=256,
+        attention__value_length_swa=256, rope__dimension_count=512, rope__dimension_count_swa=256,
+        embedding_length_per_layer_input=128, embedding_length_out=768,
+    )  # fmt: skip
+    made.tensors.append(("per_layer_model_proj.weight", (768, 128 * 24), Q8_0))
+    made.tensors.append(("per_layer_proj_norm.weight", (128,), F32))
+    made.tensors.append(("output.weight", (768, 768), Q8_0))
+    return made
+
+
 def llama_embed() -> Model:
     """Llama-Embed-Nemotron 8B."""
     s = Sizes(32, 4096, 32, 8, 128, 128256, 131072)
@@ -170,6 +197,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "modernbert-large": modern_bert,
     "neobert": neo_bert,
     "eurobert-610m": eurobert,
+    "embeddinggemma-2": gemma_embedding2,
     "embeddinggemma-300m": gemma_embedding,
     "llama-embed-8b": llama_embed,
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """What Gemma 4 adds: experts beside the feed-forward part, and an embedding for every layer.
 
-Source: src/models/gemma4.cpp, b11549.
+Sources: src/models/gemma4.cpp, gemma-embedding2.cpp, b11669.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from boxwright.plan.graph.experts import Routing, mixture
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.tensors import I32, Tensor, shape
 
-TABLE = "per_layer_token_embd.weight"
+TABLE, PROJECTION = "per_layer_token_embd.weight", "per_layer_model_proj.weight"
 
 
 def looked_up(net: Net) -> Tensor | None:
@@ -32,16 +32,28 @@ def projected(net: Net, first: Block, x: Tensor, rows: Tensor) -> Tensor:
 
 def mixed(net: Net, first: Block, x: Tensor, rows: Tensor) -> Tensor:
     """The rows with what the token's embedding makes of them, a slice for each layer."""
-    weight, norm = (
-        net.needed(None, f"per_layer_{name}.weight") for name in ("model_proj", "proj_norm")
-    )
+    made = _made(net, first, x)
+    rows = rows if rows.ne[0] == made.ne[0] else ops.reshape(rows, *made.ne)
+    return _by_layer(ops.over(ops.over(made, rows)))
+
+
+def made_alone(net: Net, first: Block, x: Tensor) -> Tensor:
+    """What the embedding makes for each layer, where there are no rows (EmbeddingGemma 2)."""
+    return _by_layer(_made(net, first, x))
+
+
+def _made(net: Net, first: Block, x: Tensor) -> Tensor:
+    weight, norm = (net.needed(None, name) for name in (PROJECTION, "per_layer_proj_norm.weight"))
     weight.home = norm.home = first.device  # llama.cpp counts them to the first layer
-    size, tokens = norm.ne[0], net.batch.tokens
-    layers = rows.elements // (size * tokens)
-    rows = rows if rows.ne[0] == size else ops.reshape(rows, size, layers, tokens)
-    made = ops.reshape(ops.over(ops.multiply(weight, x)), size, layers, tokens)
-    made = ops.over(ops.over(made), norm)
-    return ops.cont(ops.permute(ops.over(ops.over(made, rows)), 0, 2, 1, 3), size, tokens, layers)
+    size = norm.ne[0]
+    made = ops.over(ops.multiply(weight, x))
+    made = ops.reshape(made, size, made.ne[0] // size, net.batch.tokens)
+    return ops.over(ops.over(made), norm)
+
+
+def _by_layer(made: Tensor) -> Tensor:
+    size, layers, tokens = made.ne[:3]
+    return ops.cont(ops.permute(made, 0, 2, 1, 3), size, tokens, layers)
 
 
 def feed_forward(net: Net, block: Block, x: Tensor, routing: Routing) -> Tensor:

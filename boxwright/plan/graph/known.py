@@ -41,6 +41,7 @@ KNOWN = frozenset(
         "falcon-h1",
         "gemma",
         "gemma-embedding",
+        "gemma-embedding2",
         "gemma2",
         "gemma3",
         "gemma3n",

@@ -41,6 +41,8 @@ def build(net: Net, blocks: Sequence[Block], style: Style) -> Graph:
     x = encoders.placed(net, style.inputs) if style.headless else style.inputs.built(net)
     if layers is not None:
         layers = gemma4.projected(net, blocks[0], x, layers)
+    elif gemma4.PROJECTION in net.outside.by_name:
+        layers = gemma4.made_alone(net, blocks[0], x)
     if style.compression is not None:
         return deepseek4.build(net, blocks, x, style.routing, style.compression)
     if style.streams_apart and style.latent is not None:
@@ -90,6 +92,8 @@ def _embedded(net: Net, style: Style, x: Tensor) -> Graph:
     """The end of a graph without an output."""
     if f"{style.output_norm}.weight" in net.outside.by_name:
         x = net.norm(x, None, style.output_norm, style.centred)
+    if gemma4.PROJECTION in net.outside.by_name:  # to the size of an embedding
+        x = net.linear(x, None, "output")
     x.output = True
     net.graph.expand(x)
     return net.graph

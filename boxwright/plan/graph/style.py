@@ -149,7 +149,7 @@ def style_of(architecture: str, metadata: Metadata) -> Style:
         gate_first=architecture in traits.GATE_FIRST,
         gate_divided=architecture == "qwen2moe",
         expand_norm=architecture in traits.EXPAND_NORM,
-        normed_values=architecture in ("gemma3n", "gemma4"),
+        normed_values=architecture in ("gemma-embedding2", "gemma3n", "gemma4"),
         inputs=Inputs(
             mixed=architecture not in traits.NOT_MIXED,
             scaled=architecture in traits.EMBEDDINGS_SCALED,

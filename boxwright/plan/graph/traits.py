@@ -39,14 +39,21 @@ NO_ROPE = frozenset(
 )  # fmt: skip
 BERTS = frozenset({"bert", "jina-bert-v2", "jina-bert-v3", "nomic-bert", "nomic-bert-moe"})
 # what makes embeddings of texts and has no output in its graph
-HEADLESS = BERTS | {"eurobert", "gemma-embedding", "llama-embed", "modern-bert", "neo-bert"}
+HEADLESS = BERTS | {
+    "eurobert",
+    "gemma-embedding",
+    "gemma-embedding2",
+    "llama-embed",
+    "modern-bert",
+    "neo-bert",
+}
 # embeddings are normed
 FIRST_NORM = frozenset({"bloom", "modern-bert", "muse-glimmer", "rwkv6", "rwkv7", "talkie"}) | BERTS
 NORMS_WITHOUT_WEIGHTS = frozenset({"hrm_text", "olmo"})
 ROPE_IN_WINDOWS_ONLY = frozenset(
     {"cohere2", "cohere2moe", "exaone-moe", "exaone4", "maion-coder", "maple", "muse-glimmer"}
 )
-EMBEDDINGS_SCALED = frozenset({"gemma3", "gemma3n", "gemma4"})
+EMBEDDINGS_SCALED = frozenset({"gemma-embedding2", "gemma3", "gemma3n", "gemma4"})
 EMBEDDINGS_MULTIPLIED = frozenset(
     {"afmoe", "gemma", "gemma2", "gemma-embedding", "grok", "minicpm", "minicpm3"}
 )
