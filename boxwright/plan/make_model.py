@@ -19,6 +19,7 @@ from boxwright.plan import (
     unsure,
 )
 from boxwright.plan.cards import Cards
+from boxwright.plan.context import size_of
 from boxwright.plan.draft import Draft
 from boxwright.plan.known import Known, ModelChoice
 from boxwright.plan.on_host import is_free
@@ -65,7 +66,7 @@ def add(draft: Draft, asked: Asked) -> Wanted:
         return wanted
     draft.take("placement", placed.placement)
     draft.take("memory", _as_reported(placed.memory, asked.machine))
-    doubted = None if asked.known.estimated else graph.doubt(shape)
+    doubted = None if asked.known.estimated else graph.doubt(shape, size_of(wanted))
     draft.warn(*filter(None, [doubted, placed.doubt(shape, wanted)]))
     draft.refuse(room_for.lacking(placed, wanted))
     draft.refuse(checks.vram_free(asked.chosen, placed.memory))

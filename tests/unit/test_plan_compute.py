@@ -169,6 +169,24 @@ def test_what_llama_cpp_does_not_serve_as_others_is_said() -> None:
     assert doubt(shape_of("qwen3-30b")) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "ubatch", "sequences", "cure"),
+    [
+        ("kimi-linear-48b", 512, 3, "server_ubatch = 510"),
+        ("minimax-01", 511, 2, "server_ubatch = 510"),
+        ("kimi-linear-48b", 512, 4, None),
+        ("kimi-k3", 512, 3, None),
+    ],
+)
+def test_batches_that_do_not_divide_are_told_where_llama_cpp_fails(
+    name: str, ubatch: int, sequences: int, cure: str | None
+) -> None:
+    """`llama-fit-params` of b11669 fails (`ggml_can_repeat`) at 512 / 3 and 511 / 2, and measures
+    510 / 3, 512 / 4 and, of Kimi K3, 512 / 3."""
+    said = doubt(shape_of(name), ContextSize(8192, "f16", ubatch, sequences))
+    assert (said is None) if cure is None else (cure in (said or ""))
+
+
 def test_a_header_that_tells_no_heads_is_planned_in_finite_time() -> None:
     """`tiny` names its heads by the keys of llama, which are none of another architecture's."""
     made = planned("pro6000", replace(tiny(), architecture="fooarch"))

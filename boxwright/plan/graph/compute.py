@@ -9,7 +9,7 @@ from boxwright.plan.context import CACHE_TYPES, ContextSize
 from boxwright.plan.graph.block import Batch
 from boxwright.plan.graph.buffers import Buffers, Where
 from boxwright.plan.graph.cut import NotCut, sections
-from boxwright.plan.graph.known import ABORTED, GROWING, KNOWN
+from boxwright.plan.graph.known import ABORTED, EVEN_ONLY, GROWING, KNOWN
 from boxwright.plan.graph.model import build
 from boxwright.plan.graph.net import Net
 from boxwright.plan.graph.prepare import Prepared, prepared
@@ -56,8 +56,8 @@ def growth_bytes(shape: ModelShape, layout: Layout, size: ContextSize) -> dict[i
     return {device: max(full[device] - first[device], 0) for device in devices}
 
 
-def doubt(shape: ModelShape) -> str | None:
-    """Why compute buffers may be off, as a sentence; None where they are as llama.cpp's."""
+def doubt(shape: ModelShape, size: ContextSize | None = None) -> str | None:
+    """Why compute buffers may be off, or cannot be made, as a sentence; else None."""
     if not shape.blocks:
         return (
             "The dimensions of this model's tensors are not known: compute buffers are those of"
@@ -67,6 +67,13 @@ def doubt(shape: ModelShape) -> str | None:
         return (
             f"llama.cpp (b11669) ends with an error while it loads {shape.architecture!r} with"
             " flash attention, which is always on here: the server will not start."
+        )
+    if size and shape.architecture in EVEN_ONLY and size.batch % size.sequences:
+        even = max(size.batch // size.sequences, 1) * size.sequences
+        return (
+            f"llama.cpp (b11669) ends with an error where {size.batch} tokens of a batch do not"
+            f" divide among {size.sequences} sequences of {shape.architecture!r}: set server_ubatch"
+            f" = {even}, or another server_parallel."
         )
     if shape.architecture in HEADLESS:
         return (

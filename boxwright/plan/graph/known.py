@@ -153,5 +153,8 @@ KNOWN = frozenset(
 # which llama.cpp (b11669) ends with an assertion while it builds them with flash attention
 ABORTED = frozenset({"plm"})
 
+# which it cannot build where a batch's tokens do not divide among the sequences
+EVEN_ONLY = frozenset({"kimi-linear", "minimax-01"})
+
 # whose graph of a full context is larger than the one that is measured (minimax-m3.cpp: n_ps)
 GROWING = frozenset({"minimax-m3"})
