@@ -93,7 +93,7 @@ def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusa
             f"gpu_count asks for {counted(wanted.gpu_count, 'NVIDIA card')}, this machine has"
             f" {len(driven)}"
             " that may be used",
-            "lower gpu_count, or leave it unset to use what is there",
+            f"lower gpu_count to {len(driven)}, or leave it unset to use what is there",
         )
     return Cards(driven, driven[: wanted.gpu_count], bound, tuple(warnings))
 

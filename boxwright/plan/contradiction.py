@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from math import isfinite
 from typing import Any
 
@@ -45,21 +46,20 @@ def contradiction(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | 
     return None
 
 
-def without(shape: ModelShape, wanted: Wanted, devices: int) -> tuple[Wanted, str] | None:
-    """The wishes less those that contradict, and how to say so; None where others are wrong too."""
-    said = []
-    for option, value in (
-        ("server_tensor_split", None),
-        ("server_n_cpu_moe", None),
-        ("server_placement", "auto"),
-    ):
-        if contradiction(shape, wanted, devices) is None:
-            break
-        if getattr(wanted, option) != value:
-            free: dict[str, Any] = {option: value}
-            wanted = replace(wanted, **free)
-            said.append(f"leave {option} unset" if value is None else f"set {option} to {value}")
-    return (wanted, " and ".join(said)) if said else None
+def without(shape: ModelShape, wanted: Wanted, devices: int) -> tuple[Wanted, list[str]] | None:
+    """The wishes less the fewest that contradict, and how to say so of each; None if others do."""
+    free = {"server_tensor_split": None, "server_n_cpu_moe": None, "server_placement": "auto"}
+    given = [option for option, value in free.items() if getattr(wanted, option) != value]
+    for count in range(1, len(given) + 1):
+        for some in combinations(given, count):
+            values: dict[str, Any] = {option: free[option] for option in some}
+            freed = replace(wanted, **values)
+            if contradiction(shape, freed, devices) is None:
+                return freed, [
+                    f"leave {option} unset" if value is None else f"set {option} to {value}"
+                    for option, value in values.items()
+                ]
+    return None
 
 
 def _shares_of(split: Sequence[float], devices: int) -> bool:

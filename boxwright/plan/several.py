@@ -32,14 +32,16 @@ def contradicted(
     lacking: Callable[[Placed, Wanted], Refusal | None],
 ) -> Refusal:
     """A contradiction, with what would be refused once it is cured."""
-    freed = contradiction.without(shape, wanted, len(places.chosen.used))
-    if freed is None:
+    found = contradiction.without(shape, wanted, len(places.chosen.used))
+    if found is None:
         return refusal
+    freed, said = found
     # once they are cured the plan may leave cards without work, as it could not before
-    cards = alone.decide(places.machine, places.catalog, freed[0], shape, places.chosen)
-    sized, placed = sizes.decide(freed[0], shape, replace(places, chosen=cards))
+    cards = alone.decide(places.machine, places.catalog, freed, shape, places.chosen)
+    sized, placed = sizes.decide(freed, shape, replace(places, chosen=cards))
     short = lacking(placed, sized) if isinstance(placed, Placed) else None
+    cure = " and ".join(said)
     if short is None:
-        return refusal
-    cures = OR.join(f"{freed[1]} and {one}" for one in short.cure.split(OR))
+        return refusal if len(said) == 1 else Refusal(refusal.reason, cure)
+    cures = OR.join(f"{cure} and {one}" for one in short.cure.split(OR))
     return Refusal(f"{refusal.reason}; also, {short.reason}", cures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from boxwright.machine import Machine
 from boxwright.plan import Plan
 from boxwright.shapes import ModelShape
-from tests.unit.plans import PASCAL, gpu, machine, minimax_m2, planned, qwen35_122b, tiny
+from tests.unit.plans import PASCAL, gpu, layers, machine, minimax_m2, planned, qwen35_122b, tiny
 
 OPTION = re.compile(r"(?:set|lower) (\w+) to (\w+)|leave (\w+) unset")
 
@@ -81,6 +82,17 @@ def test_what_is_forced_onto_a_card_that_is_too_small_need_only_be_left_unset(
             {"server_placement": "cpu-moe", "server_context": 131072}, ("no experts", "host RAM"),
         ),
         (qwen35_122b(), 16000, 0, 100, {"server_placement": "gpu"}, ("no NVIDIA", "more on /")),
+        # without cards neither of the two can stay; of the rest nothing is lacking
+        (
+            qwen35_122b(), 200000, 0, 900000,
+            {"server_placement": "gpu", "server_n_cpu_moe": 20}, ("no NVIDIA",),
+        ),
+        # shares that are right are left, so what they leave to the host is lacking
+        (
+            replace(tiny(), layers=layers(16, dense=960, kv=512)), 3800, 2, 900000,
+            {"server_placement": "cpu-moe", "server_tensor_split": (16.0, 1.0)},
+            ("no experts", "host RAM"),
+        ),
     ],
 )  # fmt: skip
 def test_the_first_cure_is_accepted_as_a_whole(
