@@ -139,10 +139,11 @@ def _fastest(
 
 
 def _worth(layout: Layout, shape: ModelShape, rate: Rate) -> float:
-    """Decode; of a layout where a card holds nothing but buffers only what is clearly faster."""
+    """Decode; it has to be clearly faster to leave a card empty that could hold experts."""
     working = {*layout.places(shape.spread_layers)} - {HOST}
     idle = layout.gpu_layers > 0 and len(working) < layout.devices
-    return rate(layout) / (CLEARLY_FASTER if idle else 1.0)
+    some = bool(layout.experts_on_host) and not layout.all_experts_on_host(shape)
+    return rate(layout) / (CLEARLY_FASTER if idle and some else 1.0)
 
 
 def _experts_on_host(layout: Layout, shape: ModelShape, wanted: Wanted) -> Layout | None:

@@ -49,10 +49,12 @@ def decide(wanted: Wanted, shape: ModelShape, places: Places) -> tuple[Wanted, P
 
 
 def _as_fast(places: Places, wanted: Wanted, usual: Placed, found: Placed) -> bool:
-    """Whether a larger batch takes no room from experts, and of layers none that are missed."""
+    """Whether a larger batch takes no room from experts that is missed, and few other layers."""
     on_host = [host_expert_bytes(one.layout, places.shape) for one in (found, usual)]
     rates = [places.rate(wanted, one.layout) for one in (found, usual)]
-    return on_host[0] <= on_host[1] and KEPT * rates[1] <= rates[0]
+    if on_host[0] <= on_host[1]:
+        return rates[0] >= KEPT * rates[1]
+    return rates[0] >= rates[1] > 0
 
 
 def usual_ubatch(wanted: Wanted) -> int:

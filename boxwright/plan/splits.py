@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from boxwright.plan import experts
-from boxwright.plan.balance import layers_per_device
+from boxwright.plan.balance import FILLED, layers_per_device
 from boxwright.plan.layout import Layout
 from boxwright.plan.measure import Measure
 from boxwright.plan.results import MemoryPlan
@@ -14,6 +14,7 @@ from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
 MIB = 1024**2
+PARTS = (FILLED, FILLED, 0.95, 0.9, 0.8)  # of the fastest cards, one after the other
 ALIKE = 1.02  # cards that decode this much faster than others are worth a try on their own
 
 Split = tuple[float, ...]
@@ -44,20 +45,59 @@ def splits(
     alike = len({device.total_mib for device in memory.devices}) == 1
     if alike:
         yield equal
-    every = range(layout.devices)
+    every, weighed = range(layout.devices), _Weighed(shape, layout, state)
     if not (alike and layout.experts_on_host):
-        yield _balanced(shape, layout, memory, state, every)
+        yield layers_per_device(weighed.layers(), memory, every)
     if layout.experts_on_host:
         share = _share_of_experts(layout, shape, memory)
-        yield _balanced(shape, layout, memory, state, every, share)
+        yield layers_per_device(weighed.layers(share), memory, every)
+    fills = wanted.server_placement == "auto" and wanted.server_n_cpu_moe is None
     for fastest in _faster_cards(layout, rate):
-        yield _balanced(shape, layout, memory, state, fastest)
-        if not layout.experts_on_host:  # else all of them become full
-            cut = _balanced(shape, layout, memory, state, every, filled=fastest)
-            yield cut
-            # where the output went to another card its buffers went too: that leaves other room
-            moved = measure(replace(layout, split=cut))
-            yield _balanced(shape, layout, moved, state, every, filled=fastest)
+        yield layers_per_device(weighed.layers(), memory, fastest)
+        if layout.experts_on_host and fills:
+            # all cards become full: the slow ones of experts, of which a token reads the least
+            slow = [card for card in every if card not in fastest]
+            whole = weighed.layers(1.0)
+            yield layers_per_device(weighed.layers(), memory, every, slow, whole=whole)
+        else:
+            yield from _filled(weighed, memory, measure, fastest)
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """The layers of a layout that lie on cards, by what they weigh and keep there."""
+
+    shape: ModelShape
+    layout: Layout
+    state: Sequence[int]
+
+    def layers(self, share: float = 0.0) -> list[int]:
+        """Bytes of each, last those of the output; with that share of experts in host RAM."""
+        shape, on_host = self.shape, self.layout.experts_on_host
+        found = [
+            layer.dense_bytes
+            + layer.shared_expert_bytes
+            + int(layer.expert_bytes * (share if number in on_host else 1.0))
+            + self.state[number]
+            for number, layer in enumerate(shape.layers)
+        ]
+        found += [0] * (shape.spread_layers - len(found))  # layers that only draft are not loaded
+        found.append((shape.output_bytes or shape.embedding_bytes) + shape.other_bytes)
+        return found[shape.spread_layers + 1 - self.layout.gpu_layers :]
+
+
+def _filled(
+    weighed: _Weighed, memory: MemoryPlan, measure: Measure, fastest: Collection[int]
+) -> Iterator[Split]:
+    """As much on the fastest cards as they hold, less and less until it fits."""
+    layout, every = weighed.layout, range(weighed.layout.devices)
+    for part in PARTS:
+        cut = layers_per_device(weighed.layers(), memory, every, fastest, part)
+        yield cut
+        if measure.devices_fit(replace(layout, split=cut)):
+            return
+        # where the output went to another card its buffers went too: that leaves other room
+        memory = measure(replace(layout, split=cut))
 
 
 def _faster_cards(layout: Layout, rate: Rate) -> Iterator[frozenset[int]]:
@@ -78,29 +118,3 @@ def _share_of_experts(layout: Layout, shape: ModelShape, memory: MemoryPlan) -> 
     room_mib = sum(max(device.total_mib - device.need_mib, 0) for device in memory.devices)
     on_host = experts.host_expert_bytes(layout, shape)
     return min(room_mib * MIB / max(on_host, 1), 1.0)
-
-
-def _balanced(
-    shape: ModelShape,
-    layout: Layout,
-    memory: MemoryPlan,
-    state: Sequence[int],
-    cards: Collection[int],
-    share: float = 0.0,
-    filled: Collection[int] = (),
-) -> Split:
-    """Whole numbers of layers for each of these cards, by what a layer weighs and keeps there.
-
-    Of experts in host RAM each layer is given that share, so that all cards become full together.
-    """
-    count = shape.spread_layers
-    weights = [
-        layer.dense_bytes
-        + layer.shared_expert_bytes
-        + int(layer.expert_bytes * (share if number in layout.experts_on_host else 1.0))
-        + state[number]
-        for number, layer in enumerate(shape.layers)
-    ]
-    weights += [0] * (count - len(weights))  # layers that only draft are not loaded
-    weights.append((shape.output_bytes or shape.embedding_bytes) + shape.other_bytes)
-    return layers_per_device(weights[count + 1 - layout.gpu_layers :], memory, cards, filled)

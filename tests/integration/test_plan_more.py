@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from boxwright.plan import Plan
 from tests.shapes.read import shape_of
-from tests.unit.plans import gpu, machine, planned, qwen35_122b, value_of
+from tests.unit.plans import (
+    deepseek_v4_flash,
+    gpu,
+    machine,
+    planned,
+    qwen35_122b,
+    tiny,
+    value_of,
+)
 
 P40, RTX_3090, RTX_5090, RTX_2080_TI = "10de:1b38", "10de:2204", "10de:2b85", "10de:1e07"
 ROUNDED = 0.99  # decode is told with three digits, and splits that differ by 1 % count as equal
@@ -127,3 +135,46 @@ def test_more_vram_is_never_slower_and_never_gives_a_smaller_batch_for_nothing(
     if ubatch(large) < ubatch(small):
         prefill = [made.speed.prefill_tok_s[1] for made in (small, large) if made.speed]
         assert decode(large) > decode(small) or prefill[1] > prefill[0]
+
+
+RTX_4090, P5000, RTX_3060 = "10de:2684", "10de:1bb0", "10de:2503"
+
+
+@pytest.mark.parametrize(
+    ("on", "model", "cards", "more", "wishes"),
+    [
+        # experts fill both cards: the slow one has to take those, the fast one the other weights
+        (("ryzen", 129854), "deepseek-v4-flash", [(RTX_4090, 29696), (P40, 31488)], (1024, 1024),
+         {"server_context": 131072, "server_ubatch": 4096}),
+        (("pro6000", None), "qwen", [(RTX_2080_TI, 33280), (P5000, 28672)], (512, 512),
+         {}),
+        # no experts on cards: the fast one is filled first, however large the slow one is
+        (("xeon", None), "minimax-m2.7", [(P40, 29696), (RTX_3090, 31232)], (20480, 0),
+         {"server_placement": "cpu-moe", "server_context": 196608, "server_ubatch": 2048}),
+        # a card that would do nothing is no reason to give a slow one something
+        (("plain", None), "tiny", [(P5000, 5120), (RTX_3060, 15616)], (3072, 3072),
+         {"server_context": 262144, "server_ubatch": 4096, "server_cache_type": "f16",
+          "server_parallel": 2}),
+    ],
+)  # fmt: skip
+def test_more_vram_on_unlike_cards_is_never_slower(
+    on: tuple[str, int | None], model: str, cards: list[tuple[str, int]], more: tuple[int, int],
+    wishes: dict[str, Any],
+) -> None:  # fmt: skip
+    name, ram_mib = on
+    made = {"tiny": tiny, "qwen": qwen35_122b}.get(model)
+    shape = made() if made else shape_of(model)
+    larger = [(id, size + add) for (id, size), add in zip(cards, more, strict=True)]
+    small, large = (
+        planned(box(name, fitted, ram_mib), shape, **wishes) for fitted in (cards, larger)
+    )
+    assert decode(large) >= ROUNDED * decode(small)
+
+
+def test_a_batch_that_costs_no_decode_is_taken_wherever_experts_lie() -> None:
+    cards = [(RTX_5090, 23040), (RTX_4090, 9984), (RTX_3060, 43776)]
+    wishes: dict[str, Any] = {"server_context": 65536, "server_ubatch": 0}
+    small = planned(box("xeon", cards, 200000), deepseek_v4_flash(), **wishes)
+    cards[2] = (RTX_3060, 47872)
+    large = planned(box("xeon", cards, 200000), deepseek_v4_flash(), **wishes)
+    assert decode(large) > decode(small) or ubatch(large) >= ubatch(small)
