@@ -19,13 +19,14 @@ ONE = Fraction(1)
 # of the shared ones, experts, vocabulary; a dot stays as it is
 AXES = (
     (r"(token_embd|output)\.weight", "hv"),
-    (r"output_(norm|res_score)\..*|token_embd_norm\..*", "h"),
+    (r"(enc\.)?output_(norm|res_score)\..*|token_embd_norm\..*", "h"),
+    (r"(token_types|position_embd)\.weight", "h."),
     (r"per_layer_token_embd\.weight", ".v"),
     (r"per_layer_model_proj\.weight|inp_gate\.weight", "h."),
     (r"proj\.weight", ".h"),
     (r"attn_q_norm\.\w+", "q"),
     (r"attn_k_norm\.\w+", "k"),
-    (r"(attn_norm|ffn_norm|attn_norm_2|post_\w+|layer_output_norm)\.\w+", "h"),
+    (r"(attn_norm|ffn_norm|attn_norm_2|attn_output_norm|post_\w+|layer_output_norm)\.\w+", "h"),
     (r"(attn|ffn)_(res_score|sub_norm)\.\w+", "h"),
     (r"attn_(q|gate)\.weight", "hq"),
     (r"attn_q\.bias|attn_sinks\.weight", "q"),

@@ -100,6 +100,10 @@ PRINTED = [
         Case("llama-embed-8b", 1, 512, "f16", 1024, "none", parallel=2),
         [(7605, 64, 116), (532, 0, 32)],
     ),
+    (
+        Case("llada-8b", 1, 1000, "q8_0", 2048, "none", parallel=8, layers=5),
+        [(1409, 0, 1020), (6713, 0, 456)],
+    ),
     # logits of pictures are overwritten by a tensor that nobody fills
     (Case("chameleon-7b", 0, 8192, "f16", 512, "none"), [(7109, 4096, 304)]),
     # both stacks' weights lie with the first runs, each run's cache apart

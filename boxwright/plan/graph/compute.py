@@ -143,7 +143,7 @@ def batch_of(model: Prepared, size: ContextSize, positions: int = 0) -> Batch:
 
     Where tokens see those after them too, a batch is limited by what is kept for all sequences.
     """
-    together = min(size.ubatch, size.total) if model.style.headless else size.batch
+    together = size.batch if model.style.cached else min(size.ubatch, size.total)
     block_bytes, elements = CACHE_TYPES[size.cache_type]
     return Batch(
         tokens=-(-together // size.sequences) * size.sequences,
