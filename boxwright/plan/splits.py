@@ -46,15 +46,17 @@ def splits(
     if alike:
         yield equal
     every, weighed = range(layout.devices), _Weighed(shape, layout, state)
-    if not (alike and layout.experts_on_host):
+    # of experts whose place is forced no card takes any more
+    free = wanted.server_placement == "auto" and wanted.server_n_cpu_moe is None
+    fills = bool(layout.experts_on_host) and free
+    if not (alike and fills):
         yield layers_per_device(weighed.layers(), memory, every)
-    if layout.experts_on_host:
+    if fills:
         share = _share_of_experts(layout, shape, memory)
         yield layers_per_device(weighed.layers(share), memory, every)
-    fills = wanted.server_placement == "auto" and wanted.server_n_cpu_moe is None
     for fastest in _faster_cards(layout, rate):
         yield layers_per_device(weighed.layers(), memory, fastest)
-        if layout.experts_on_host and fills:
+        if fills:
             # all cards become full: the slow ones of experts, of which a token reads the least
             slow = [card for card in every if card not in fastest]
             whole = weighed.layers(1.0)

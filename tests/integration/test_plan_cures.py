@@ -202,7 +202,7 @@ def test_what_vram_lacks_is_cured_by_the_option_that_asks_for_too_much(
     ("ram_mib", "cards", "forced", "verb", "closer"),
     [
         (128000, [13000], 30, "set", -1),
-        (128000, [13000, 13000], 39, "set", -1),
+        (128000, [13000, 13000], 35, "set", -1),
         (60000, [24576], 46, "lower", 1),
     ],
 )

@@ -178,3 +178,11 @@ def test_a_batch_that_costs_no_decode_is_taken_wherever_experts_lie() -> None:
     cards[2] = (RTX_3060, 47872)
     large = planned(box("xeon", cards, 200000), deepseek_v4_flash(), **wishes)
     assert decode(large) > decode(small) or ubatch(large) >= ubatch(small)
+
+
+@pytest.mark.parametrize("size", range(34304, 35584, 128))
+def test_a_forced_layout_that_fits_still_fits_with_more_vram(size: int) -> None:
+    """The first ten layers weigh little, so equal shares of layers are no equal shares of bytes."""
+    wishes: dict[str, Any] = {"server_context": 262144, "server_n_cpu_moe": 10}
+    made = planned(box("xeon", [(P40, size)] * 2, 58589), qwen35_122b(), **wishes)
+    assert made.refusal is None
