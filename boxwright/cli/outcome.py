@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
+import os
 import sys
 from typing import Any, NoReturn, Protocol
 
@@ -10,7 +13,11 @@ import click
 from rich.console import Console, RenderableType
 
 DONE, FAILED, MISUSED, REFUSED = 0, 1, 2, 3
-PIPE_COLUMNS = 132  # where no terminal tells its width
+PIPE_COLUMNS = 132  # where neither a terminal nor COLUMNS tells the width
+# for an output that is not Unicode; rich draws its own frames plainly there
+PLAIN = {
+    "█": "#", "▓": "=", "▒": "%", "░": ":", "▚": "c", "▞": "k", "·": ".", "→": "->",
+}  # fmt: skip
 
 
 class Outcome(Protocol):
@@ -40,6 +47,16 @@ def show(outcome: Outcome, as_json: bool) -> NoReturn:
     if as_json:
         click.echo(json.dumps(outcome.document(), indent=2))
     else:
-        width = None if sys.stdout.isatty() else PIPE_COLUMNS
-        Console(width=width).print(outcome.picture())
+        known = sys.stdout.isatty() or "COLUMNS" in os.environ
+        codecs.register_error("plain", _plain)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="plain")
+        Console(width=None if known else PIPE_COLUMNS).print(outcome.picture())
     sys.exit(outcome.exit_code)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What stands for signs that an output cannot show: a codec's error handler."""
+    assert isinstance(error, UnicodeEncodeError)
+    missing = error.object[error.start : error.end]
+    return "".join(PLAIN.get(sign, "?") for sign in missing), error.end

@@ -15,7 +15,7 @@ from boxwright.cli.checkout import find_inventory
 from boxwright.cli.outcome import DONE, FAILED, MISUSED, REFUSED, Sentence, show
 from boxwright.cli.picture import picture_of
 from boxwright.cli.reports import read_machines
-from boxwright.cli.wishes import overrides_from, wish_options
+from boxwright.cli.wishes import filled, overrides_from, wish_options
 from boxwright.machine import Machine
 from boxwright.plan.results import SCHEMA, Plan
 
@@ -65,7 +65,12 @@ class PlanOutcome:
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="A machine report instead of an inventory; may be given again.",
 )
-@click.option("--gguf", metavar="PATH|URL", help="Plan for this model file (its first shard).")
+@click.option(
+    "--gguf",
+    callback=filled,
+    metavar="PATH|URL",
+    help="Plan for this model file (its first shard).",
+)
 @wish_options
 @click.option("--json", "as_json_", is_flag=True, help="Print the plans as JSON.")
 def plan(

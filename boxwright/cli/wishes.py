@@ -22,24 +22,48 @@ OPTION_OF = {
 }
 
 
+def filled(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """A text option's value; an empty one is a shell variable that was not set, and fails."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty; leave the option out, or give it a value.")
+    return value
+
+
 def wish_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The click options that override an inventory's, in the order of `--help`."""
     positive, from_zero = click.IntRange(min=1), click.IntRange(min=0)
     for option in reversed(
         (
-            click.option("--model", metavar="NAME", help="A model of the catalog, or auto."),
-            click.option("--quant", metavar="QUANT", help="Its quant; default the catalog's."),
+            click.option(
+                "--model", callback=filled, metavar="NAME", help="A model of the catalog, or auto."
+            ),
+            click.option(
+                "--quant",
+                callback=filled,
+                metavar="QUANT",
+                help="Its quant; default the catalog's.",
+            ),
             click.option(
                 "--ctx", type=from_zero, help="Context in tokens; default 32768, 0: what fits."
             ),
-            click.option("--cache-type", metavar="T", help="Type of the KV cache; default q8_0."),
+            click.option(
+                "--cache-type",
+                callback=filled,
+                metavar="T",
+                help="Type of the KV cache; default q8_0.",
+            ),
             click.option(
                 "--ubatch", type=from_zero, help="Physical batch; default 512, 0: what fits."
             ),
             click.option("--gpus", type=positive, help="Use only the first N cards."),
             click.option("--cpu-moe", is_flag=True, help="Keep all experts in host RAM."),
             click.option("--n-cpu-moe", type=from_zero, help="... of the first N layers."),
-            click.option("--tensor-split", metavar="A,B", help="Shares of the cards, as 1,1."),
+            click.option(
+                "--tensor-split",
+                callback=filled,
+                metavar="A,B",
+                help="Shares of the cards, as 1,1.",
+            ),
             click.option("--parallel", type=positive, help="Users served at once; default 1."),
         )
     ):

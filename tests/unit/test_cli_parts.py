@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,16 @@ def test_nothing_is_cut_off_where_a_terminal_is_narrow(name: str, width: int) ->
     assert max(map(len, narrow.splitlines())) <= width
     assert signs(narrow) == signs(drawn(name, 400))
     assert "…" not in narrow
+
+
+@pytest.mark.parametrize("name", ["xeon", "ryzen", "plain"])
+def test_a_bar_stays_one_line_where_there_is_little_room(name: str) -> None:
+    """Of 34 cells at most in 40 columns: frame, blanks and brackets take the others."""
+    drawings = [line.strip("│ ") for line in drawn(name, 40).splitlines()]
+    found = [line for line in drawings if line.startswith("[")]
+    assert len(found) == len(machine(name).gpus) + 1
+    for line in found:
+        assert re.fullmatch(r"\[[█▓▒░▚▞·]{30,34}\]!?", line), line
 
 
 def test_what_is_no_style_is_not_taken_for_one() -> None:
