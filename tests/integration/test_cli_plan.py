@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -253,25 +249,3 @@ def test_an_empty_value_is_a_variable_that_was_not_set(option: str) -> None:
     done = boxwright("plan", "--facts", XEON, f"--{option}", "")
     assert done.exit_code == 2
     assert f"--{option}" in done.output and "empty" in done.output
-
-
-def printed(**environment: str) -> str:
-    """The picture as a pipe gets it."""
-    words = [sys.executable, "-m", "boxwright.cli.main", "plan", "--facts", XEON, "--model", "none"]
-    done = subprocess.run(words, env={**os.environ, **environment}, capture_output=True)
-    assert done.returncode == 3, done.stderr
-    return done.stdout.decode(environment.get("PYTHONIOENCODING", "utf-8"))
-
-
-def test_a_pipe_is_as_wide_as_it_is_told() -> None:
-    for columns in (60, 100):
-        assert {len(line) for line in printed(COLUMNS=str(columns)).splitlines()} == {columns}
-
-
-def test_an_output_that_is_not_unicode_gets_plain_signs(model: str) -> None:
-    words = [sys.executable, "-m", "boxwright.cli.main", "plan", "--facts", XEON, "--gguf", model]
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(words, env=environment, capture_output=True)
-    assert done.returncode == 0, done.stderr
-    text = done.stdout.decode("ascii")
-    assert re.search(r"\[#+=.*\.+\]", text) and "# model" in text and "?" not in text
