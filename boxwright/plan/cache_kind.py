@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from boxwright.plan.context import CACHE_TYPES
+from boxwright.plan.cures import Curable, Cure
 from boxwright.plan.graph.metadata import Metadata
 from boxwright.plan.results import Refusal
 from boxwright.plan.wanted import Wanted
@@ -24,10 +25,12 @@ def decide(wanted: Wanted, shape: ModelShape) -> tuple[Wanted, str | None] | Ref
     if reason is None:
         return wanted, None
     if wanted.server_cache_type != Wanted.server_cache_type:
-        return Refusal(
+        whole = Cure(f"set server_cache_type to {WHOLE}", {"server_cache_type": WHOLE})
+        return Curable(
             f"server_cache_type is {wanted.server_cache_type}, which llama.cpp does not take for"
             f" this model: {reason}",
-            f"set server_cache_type to {WHOLE}",
+            whole.said,
+            (whole,),
         )
     return (
         replace(wanted, server_cache_type=WHOLE),

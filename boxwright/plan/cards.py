@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from boxwright.catalog import VENDORS, Catalog, GpuKind
 from boxwright.machine import Gpu, Machine
 from boxwright.plan import likeness
+from boxwright.plan.cures import Curable, Cure, option
 from boxwright.plan.likeness import Likeness
 from boxwright.plan.results import DriverPlan, Refusal
 from boxwright.plan.wanted import Wanted
@@ -87,28 +88,35 @@ def select(machine: Machine, catalog: Catalog, wanted: Wanted) -> Cards | Refusa
     warnings += [_unknown(card) for card in driven if card.kind.listed is None]
     cut = next((card for card in driven if card.gpu.mig), None)
     if cut is not None:
-        return _in_instances(cut)
+        return _in_instances(cut, wanted)
     if wanted.gpu_count is not None and wanted.gpu_count > len(driven):
-        return Refusal(
+        return Curable(
             f"gpu_count asks for {counted(wanted.gpu_count, 'NVIDIA card')}, this machine has"
             f" {len(driven)}"
             " that may be used",
             f"lower gpu_count to {len(driven)}, or leave it unset to use what is there",
+            (
+                option("gpu_count"),
+                Cure(f"lower gpu_count to {len(driven)}", {"gpu_count": len(driven)}),
+            ),
         )
     return Cards(driven, driven[: wanted.gpu_count], bound, tuple(warnings))
 
 
-def _wrong_numbers(wanted: Wanted) -> Refusal | None:
+def _wrong_numbers(wanted: Wanted) -> Curable | None:
     if wanted.gpu_count is not None and wanted.gpu_count < 0:
-        return Refusal(
+        return Curable(
             f"gpu_count is {wanted.gpu_count}, needs 0 or more",
             "correct gpu_count, or leave it unset to use all cards that fit",
+            (option("gpu_count"),),
         )
     for pci, vram_mib in wanted.gpu_vram_mib.items():
         if not 1 <= vram_mib <= MOST_VRAM_MIB:
-            return Refusal(
+            others = {one: mib for one, mib in wanted.gpu_vram_mib.items() if one != pci}
+            return Curable(
                 f"gpu_vram_mib is {vram_mib} for {pci}, needs 1 to {MOST_VRAM_MIB}",
                 "correct it, or leave that card out of gpu_vram_mib",
+                (Cure(f"leave {pci} out of gpu_vram_mib", {"gpu_vram_mib": others}),),
             )
     return None
 
@@ -177,13 +185,18 @@ def _foreign(gpu: Gpu) -> str:
     return f"{gpu.pci} is an {vendor_of(gpu)} card ({gpu.id}): it is left alone."
 
 
-def _in_instances(card: UsedCard) -> Refusal:
+def _in_instances(card: UsedCard, wanted: Wanted) -> Curable:
     """CUDA takes one instance at most (NVIDIA, MIG User Guide), never the card's whole memory."""
-    return Refusal(
+    pci = card.gpu.pci
+    off = Cure(
+        f"switch it off (nvidia-smi -i {pci} -mig 0) and boot again", cards={pci: {"mig": False}}
+    )
+    ignored = Cure("name the card in ignore_gpus", {"ignore_gpus": (*wanted.ignore_gpus, pci)})
+    return Curable(
         f"{card.label} is in MIG mode: programs see one instance of it at most, the plan needs the"
         " whole card",
-        f"switch it off (nvidia-smi -i {card.gpu.pci} -mig 0) and boot again, or name the card in"
-        " ignore_gpus",
+        f"{off.said}, or {ignored.said}",
+        (off, ignored),
     )
 
 

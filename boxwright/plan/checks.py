@@ -9,6 +9,7 @@ from boxwright.catalog import Catalog, Distribution
 from boxwright.machine import Disk, Machine
 from boxwright.plan.cards import Cards
 from boxwright.plan.context import CACHE_TYPES
+from boxwright.plan.cures import Curable, Cure, corrected
 from boxwright.plan.known import Known
 from boxwright.plan.results import MemoryPlan, ModelPlan, Refusal
 from boxwright.plan.wanted import Wanted
@@ -45,41 +46,46 @@ def system(machine: Machine, catalog: Catalog) -> Distribution | Refusal:
     return found
 
 
-def sizes(wanted: Wanted) -> Refusal | None:
+def sizes(wanted: Wanted) -> Curable | None:
     """A refusal for numbers and types of the server that cannot be meant."""
     if wanted.server_cache_type not in CACHE_TYPES:
-        return Refusal(
+        return corrected(
+            "server_cache_type",
             f"server_cache_type is {wanted.server_cache_type!r}, needs one of"
             f" {', '.join(CACHE_TYPES)}",
-            "correct server_cache_type",
         )
     if wanted.server_cache_ram_mib < 0:
-        return Refusal(
+        return Curable(
             f"server_cache_ram_mib is {wanted.server_cache_ram_mib}, which llama-server takes for"
             " no limit; host RAM has one",
             "set server_cache_ram_mib to 0 (off) or to a number of MiB",
+            (Cure("set server_cache_ram_mib to 0 (off)", {"server_cache_ram_mib": 0}),),
         )
     shares = wanted.server_tensor_split or ()
     odd = [share for share in shares if share != 0 and not LEAST_SHARE <= share <= MOST_SHARE]
     if odd:
-        return Refusal(
+        return corrected(
+            "server_tensor_split",
             f"server_tensor_split holds {odd[0]!r}, needs shares of 0 or from {LEAST_SHARE:g} to"
             f" {MOST_SHARE:g}",
-            "correct server_tensor_split, or leave it unset",
         )
     wrong = _out_of_range(wanted)
     if wrong is not None:
         return wrong
     if wanted.server_batch < wanted.server_ubatch and wanted.server_batch != Wanted.server_batch:
-        return Refusal(
-            f"server_ubatch is {wanted.server_ubatch} while server_batch is {wanted.server_batch}:"
+        batch, ubatch = wanted.server_batch, wanted.server_ubatch
+        lowered = Cure(f"lower server_ubatch to {batch}", {"server_ubatch": batch})
+        raised = Cure(f"raise server_batch to {ubatch}", {"server_batch": ubatch})
+        return Curable(
+            f"server_ubatch is {ubatch} while server_batch is {batch}:"
             " a physical batch is a part of the logical one",
-            f"lower server_ubatch to {wanted.server_batch}, or raise server_batch",
+            f"{lowered.said}, or {raised.said}",
+            (lowered, raised),
         )
     return None
 
 
-def _out_of_range(wanted: Wanted) -> Refusal | None:
+def _out_of_range(wanted: Wanted) -> Curable | None:
     for name, least, most in (
         ("server_port", 1, 65535),
         ("server_context", 0, MOST_NUMBER),
@@ -93,8 +99,7 @@ def _out_of_range(wanted: Wanted) -> Refusal | None:
     ):
         value = getattr(wanted, name)
         if value is not None and not least <= value <= most:
-            unset = ", or leave it unset" if getattr(Wanted, name) is None else ""
-            return Refusal(f"{name} is {value}, needs {least} to {most}", f"correct {name}{unset}")
+            return corrected(name, f"{name} is {value}, needs {least} to {most}")
     return None
 
 
@@ -138,17 +143,31 @@ def capability_known(cards: Cards) -> Refusal | None:
     return None
 
 
-def vram_free(cards: Cards, memory: MemoryPlan) -> Refusal | None:
-    """A refusal where other processes hold VRAM that the plan needs."""
-    for card, device in zip(cards.used, memory.devices, strict=True):
-        held = card.used_by_others_mib
-        if held and held + device.need_mib > device.total_mib:
-            return Refusal(
-                f"other processes hold {held} MiB of the {device.total_mib} MiB VRAM of"
-                f" {card.label}, the plan needs {device.need_mib} MiB of it",
-                "end them (nvidia-smi lists them), or leave this card alone with ignore_gpus",
-            )
-    return None
+def vram_free(wanted: Wanted, cards: Cards, memory: MemoryPlan) -> Curable | None:
+    """A refusal that names every card of which other processes hold VRAM that the plan needs."""
+    short = [
+        (card, device)
+        for card, device in zip(cards.used, memory.devices, strict=True)
+        if card.used_by_others_mib and card.used_by_others_mib + device.need_mib > device.total_mib
+    ]
+    if not short:
+        return None
+    held = " and ".join(
+        f"{card.used_by_others_mib} MiB of the {device.total_mib} MiB VRAM of {card.label}, the"
+        f" plan needs {device.need_mib} MiB of it"
+        for card, device in short
+    )
+    gpus = [card.gpu for card, _ in short]
+    free = {gpu.pci: {"vram_used_mib": gpu.vram_used_by_service_mib} for gpu in gpus}
+    ended = Cure("end them (nvidia-smi lists them)", cards=free)
+    these = "this card" if len(gpus) == 1 else "these cards"
+    ignored = Cure(
+        f"leave {these} alone with ignore_gpus",
+        {"ignore_gpus": (*wanted.ignore_gpus, *(gpu.pci for gpu in gpus))},
+    )
+    return Curable(
+        f"other processes hold {held}", f"{ended.said}, or {ignored.said}", (ended, ignored)
+    )
 
 
 def disk(machine: Machine, wanted: Wanted, model: ModelPlan, known: Known) -> Refusal | None:

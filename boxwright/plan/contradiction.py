@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import combinations
 from math import isfinite
-from typing import Any
 
-from boxwright.plan.results import Refusal
+from boxwright.plan.cures import Curable, corrected, option
 from boxwright.plan.wanted import Wanted
 from boxwright.plan.wording import be, counted
 from boxwright.shapes import ModelShape
@@ -16,49 +13,34 @@ from boxwright.shapes import ModelShape
 PLACEMENTS = ("auto", "gpu", "cpu-moe", "cpu")
 
 
-def contradiction(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | None:
+def contradiction(shape: ModelShape, wanted: Wanted, devices: int) -> Curable | None:
     """A refusal for wishes of which no layout could be made; `devices` cards are used."""
     placement, split = wanted.server_placement, wanted.server_tensor_split
     if placement not in PLACEMENTS:
-        return Refusal(
+        return corrected(
+            "server_placement",
             f"server_placement is {placement!r}, needs one of {', '.join(PLACEMENTS)}",
-            "correct server_placement",
         )
     if placement == "gpu" and not devices:
-        return Refusal(
+        return Curable(
             "server_placement is 'gpu', and no NVIDIA card may be used here",
             "set server_placement to auto or cpu",
+            (option("server_placement"),),
         )
     if split is not None and not _shares_of(split, devices):
         given = ",".join(f"{share:g}" for share in split)
-        return Refusal(
+        return corrected(
+            "server_tensor_split",
             f"server_tensor_split is {given}, needs {counted(devices, 'share')}, one for each card"
             " that is used",
-            "correct server_tensor_split, or leave it unset",
         )
     if wanted.server_n_cpu_moe is not None:
         return _wrong_n_cpu_moe(shape, wanted, devices)
     if placement == "cpu-moe" and not shape.experts and devices:
-        return Refusal(
-            f"server_placement is 'cpu-moe', and {wanted.model} has no experts",
-            "set server_placement to auto",
+        auto = option("server_placement")
+        return Curable(
+            f"server_placement is 'cpu-moe', and {wanted.model} has no experts", auto.said, (auto,)
         )
-    return None
-
-
-def without(shape: ModelShape, wanted: Wanted, devices: int) -> tuple[Wanted, list[str]] | None:
-    """The wishes less the fewest that contradict, and how to say so of each; None if others do."""
-    free = {"server_tensor_split": None, "server_n_cpu_moe": None, "server_placement": "auto"}
-    given = [option for option, value in free.items() if getattr(wanted, option) != value]
-    for count in range(1, len(given) + 1):
-        for some in combinations(given, count):
-            values: dict[str, Any] = {option: free[option] for option in some}
-            freed = replace(wanted, **values)
-            if contradiction(shape, freed, devices) is None:
-                return freed, [
-                    f"leave {option} unset" if value is None else f"set {option} to {value}"
-                    for option, value in values.items()
-                ]
     return None
 
 
@@ -67,24 +49,29 @@ def _shares_of(split: Sequence[float], devices: int) -> bool:
     return len(split) == devices and finite and any(split)
 
 
-def _wrong_n_cpu_moe(shape: ModelShape, wanted: Wanted, devices: int) -> Refusal | None:
+def _wrong_n_cpu_moe(shape: ModelShape, wanted: Wanted, devices: int) -> Curable | None:
     number, layers = wanted.server_n_cpu_moe or 0, len(shape.layers)
+    unset, auto = option("server_n_cpu_moe"), option("server_placement")
     if number < 0 or not shape.experts:
-        return Refusal(
+        return corrected(
+            "server_n_cpu_moe",
             f"server_n_cpu_moe is {number}, {wanted.model} has {counted(layers, 'layer')}"
             f" ({counted(shape.experts, 'expert')} in each)",
-            "correct server_n_cpu_moe, or leave it unset",
         )
     if wanted.server_placement == "cpu-moe" and number < layers:
-        return Refusal(
+        return Curable(
             f"server_n_cpu_moe is {number} of {counted(layers, 'layer')} while server_placement is"
             " 'cpu-moe', which means all of them",
-            "leave one of the two unset",
+            f"{unset.said}, or {auto.said}",
+            (unset, auto),
         )
     if wanted.server_placement in ("cpu", "gpu") or not devices:
-        return Refusal(
+        # without a card only one of the two can go
+        cures = (auto, unset) if devices else (unset,)
+        return Curable(
             f"server_n_cpu_moe is {number} while server_placement is {wanted.server_placement!r}"
             f" and {counted(devices, 'card')} {be(devices)} used",
-            f"{'set server_placement to auto, or ' * bool(devices)}leave server_n_cpu_moe unset",
+            ", or ".join(cure.said for cure in cures),
+            cures,
         )
     return None

@@ -1,6 +1,8 @@
-"""Joins the parts of a plan, in the order in which they rest on each other; stops at a refusal."""
+"""Joins the parts of a plan, in the order in which they rest on each other."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from boxwright.catalog import Catalog, Distribution
 from boxwright.machine import Machine
@@ -14,10 +16,12 @@ from boxwright.plan import (
     model,
     runtime,
     server,
+    several,
     tuning,
 )
 from boxwright.plan import cards as card_rules
 from boxwright.plan.cards import Cards
+from boxwright.plan.cures import Cure
 from boxwright.plan.draft import Draft
 from boxwright.plan.known import Known
 from boxwright.plan.make_model import Asked
@@ -32,10 +36,22 @@ def make(machine: Machine, catalog: Catalog, wanted: Wanted, known: Known) -> Pl
     computed, so that a person sees by how much it does not fit.
     """
     draft = Draft()
+    _fill(draft, machine, catalog, wanted, known)
+    if draft.curable is None:
+        return draft.plan
+
+    def after(cure: Cure) -> Refusal | None:
+        return make(cure.machine(machine), catalog, cure.wanted(wanted), known).refusal
+
+    return replace(draft.plan, refusal=several.told(draft.curable, after))
+
+
+def _fill(draft: Draft, machine: Machine, catalog: Catalog, wanted: Wanted, known: Known) -> None:
+    """All parts that can be decided, and why others cannot."""
     choice = model.choose_model(catalog, wanted)
     if isinstance(choice, Refusal):
         draft.refuse(choice)
-        return draft.plan
+        return
     draft.take("model", model.decide(choice, wanted, known))
     draft.warn(*known.notes)
     distribution = checks.system(machine, catalog)
@@ -44,7 +60,7 @@ def make(machine: Machine, catalog: Catalog, wanted: Wanted, known: Known) -> Pl
     chosen = card_rules.select(machine, catalog, wanted)
     if isinstance(chosen, Refusal):
         draft.refuse(chosen)
-        return draft.plan
+        return
     if known.shape is not None:
         chosen = alone.decide(machine, catalog, wanted, known.shape, chosen)
     draft.warn(*chosen.warnings)
@@ -54,7 +70,6 @@ def make(machine: Machine, catalog: Catalog, wanted: Wanted, known: Known) -> Pl
     sized = make_model.add(draft, Asked(machine, catalog, wanted, known, chosen, choice))
     seen = card_rules.seen_by(chosen, draft.plan.driver)
     _server(draft, catalog, sized, known, seen)
-    return draft.plan
 
 
 def _system(
@@ -83,6 +98,7 @@ def _server(draft: Draft, catalog: Catalog, wanted: Wanted, known: Known, chosen
     """The arguments; without a part they spell out there are none."""
     plan = draft.plan
     if not (plan.runtime and plan.model and plan.placement and plan.tuning):
+        draft.refuse(server.contradiction(wanted))
         return
     flags = known.flags_by_release.get(plan.runtime.release)
     draft.warn(*checkpoints.untold(known.shape, wanted, flags))

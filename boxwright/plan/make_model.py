@@ -60,16 +60,15 @@ def add(draft: Draft, asked: Asked) -> Wanted:
     asked = replace(asked, wanted=wanted)
     places = Places(asked.machine, asked.catalog, shape, asked.chosen)
     wanted, placed = sizes.decide(wanted, shape, places)
-    room_for = _Room(draft, asked, shape)
     if isinstance(placed, Refusal):
-        draft.refuse(several.contradicted(placed, shape, wanted, places, room_for.lacking))
+        draft.refuse(placed)
         return wanted
     draft.take("placement", placed.placement)
     draft.take("memory", _as_reported(placed.memory, asked.machine))
     doubted = None if asked.known.estimated else graph.doubt(shape, size_of(wanted))
     draft.warn(*filter(None, [doubted, placed.doubt(shape, wanted)]))
-    draft.refuse(room_for.lacking(placed, wanted))
-    draft.refuse(checks.vram_free(asked.chosen, placed.memory))
+    draft.refuse(_Room(draft, asked, shape).lacking(placed, wanted))
+    draft.refuse(checks.vram_free(asked.wanted, asked.chosen, placed.memory))
     expected, told = unsure.predict(
         asked.machine, asked.catalog, wanted, asked.known, placed.layout, asked.chosen.used
     )

@@ -50,7 +50,7 @@ def decide(
     catalog: Catalog, wanted: Wanted, known: Known, decided: Decided
 ) -> ServerPlan | Refusal:
     """Arguments and environment; a refusal for wishes that contradict, or flags a build lacks."""
-    wrong = _contradiction(wanted)
+    wrong = contradiction(wanted)
     if wrong is not None:
         return wrong
     flags = known.flags_by_release.get(decided.runtime.release)
@@ -99,7 +99,8 @@ def args_digest(server: ServerPlan) -> str:
     return hashlib.sha256("\0".join([*server.args, "", *environment]).encode()).hexdigest()
 
 
-def _contradiction(wanted: Wanted) -> Refusal | None:
+def contradiction(wanted: Wanted) -> Refusal | None:
+    """A refusal for wishes that no build could serve."""
     host, key = wanted.server_host, wanted.server_api_key_set
     if host is not None and host not in LOOPBACK and not key:
         return Refusal(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import replace
 
-from boxwright.plan import alone, contradiction, sizes
-from boxwright.plan.place import Places
-from boxwright.plan.placement import Placed
+from boxwright.plan.cures import Curable, Cure
 from boxwright.plan.results import Refusal
-from boxwright.plan.wanted import Wanted
-from boxwright.shapes import ModelShape
 
 OR = ", or "  # between cures of which each is enough
+OPTION = re.compile(r"[a-z]+_\w+")
 
 
 def both(first: Refusal | None, second: Refusal | None) -> Refusal | None:
@@ -20,28 +17,40 @@ def both(first: Refusal | None, second: Refusal | None) -> Refusal | None:
     if first is None or second is None:
         return first or second
     also = second.cure.split(OR)[0]
-    cures = OR.join(f"{cure} and {also}" for cure in first.cure.split(OR))
-    return Refusal(f"{first.reason}; also, {second.reason}", cures)
+    cures = [_done_too(cure, also) for cure in _each(first)]
+    return _joined(first, second, cures)
 
 
-def contradicted(
-    refusal: Refusal,
-    shape: ModelShape,
-    wanted: Wanted,
-    places: Places,
-    lacking: Callable[[Placed, Wanted], Refusal | None],
-) -> Refusal:
-    """A contradiction, with what would be refused once it is cured."""
-    found = contradiction.without(shape, wanted, len(places.chosen.used))
-    if found is None:
-        return refusal
-    freed, said = found
-    # once they are cured the plan may leave cards without work, as it could not before
-    cards = alone.decide(places.machine, places.catalog, freed, shape, places.chosen)
-    sized, placed = sizes.decide(freed, shape, replace(places, chosen=cards))
-    short = lacking(placed, sized) if isinstance(placed, Placed) else None
-    cure = " and ".join(said)
-    if short is None:
-        return refusal if len(said) == 1 else Refusal(refusal.reason, cure)
-    cures = OR.join(f"{cure} and {one}" for one in short.cure.split(OR))
-    return Refusal(f"{refusal.reason}; also, {short.reason}", cures)
+def told(refusal: Curable, after: Callable[[Cure], Refusal | None]) -> Refusal:
+    """The refusal with the cures that are accepted; where none is, with what the first lacks.
+
+    `after` plans anew with one cure done.
+    """
+    further = [after(cure) for cure in refusal.cures]
+    enough = [cure.said for cure, one in zip(refusal.cures, further, strict=True) if one is None]
+    if len(enough) == len(further):
+        return Refusal(refusal.reason, refusal.cure)
+    if enough:
+        return Refusal(refusal.reason, OR.join(enough))
+    first, lacking = refusal.cures[0], further[0]
+    assert lacking is not None
+    cures = [_done_too(first.said, one) for one in _each(lacking)]
+    return _joined(refusal, lacking, cures)
+
+
+def _each(refusal: Refusal) -> list[str]:
+    """Its cures; those of "it" name the option that the first of them names."""
+    first, *others = refusal.cure.split(OR)
+    named = OPTION.search(first)
+    it = named[0] if named else "it"
+    return [first, *(one.replace("leave it unset", f"leave {it} unset") for one in others)]
+
+
+def _done_too(cure: str, also: str) -> str:
+    """Both cures; only the second where it is for the same option, whose last value counts."""
+    options = set(OPTION.findall(cure))
+    return also if options and options <= set(OPTION.findall(also)) else f"{cure} and {also}"
+
+
+def _joined(first: Refusal, second: Refusal, cures: list[str]) -> Refusal:
+    return Refusal(f"{first.reason}; also, {second.reason}", OR.join(dict.fromkeys(cures)))

@@ -13,7 +13,7 @@ from boxwright.plan import Plan
 from boxwright.shapes import ModelShape
 from tests.unit.plans import PASCAL, gpu, layers, machine, minimax_m2, planned, qwen35_122b, tiny
 
-OPTION = re.compile(r"(?:set|lower) (\w+) to (\w+)|leave (\w+) unset")
+OPTION = re.compile(r"(?:set|lower|raise) (\w+) to (\w+)(?: \(off\))?|leave (\w+) unset")
 
 
 def box(ram_mib: int, cards: int, free_mib: int = 900000) -> Machine:
