@@ -130,27 +130,28 @@ def decode_seconds(
     layout: Layout,
 ) -> dict[str, float]:
     """Seconds per token by what they are spent on."""
-    active = active_bytes(shape, layout)
+    active, count = active_bytes(shape, layout), shape.spread_layers
+    places = (layout.places(count), layout.experts_places(count))
     effort = decoding_effort(constants, shape) / GIGA
     return {
         host.bound_by: active[HOST] * effort / host.gb_s,
         GPU_MEMORY: sum(
             active[number] * effort / (gpu.gb_s * gpu.row.share) for number, gpu in enumerate(gpus)
         ),
-        LAUNCHES: _launches_us(constants, host, gpus, shape, layout) / 1e6,
+        LAUNCHES: launches_us(constants, host, gpus, shape, *places) / 1e6,
     }
 
 
-def _launches_us(
+def launches_us(
     constants: SpeedConstants,
     host: HostSpeed,
     gpus: tuple[GpuSpeed, ...],
     shape: ModelShape,
-    layout: Layout,
+    places: tuple[int, ...],
+    experts_places: tuple[int, ...],
 ) -> float:
-    """What layers cost beside their weights."""
-    total, count, before = 0.0, shape.spread_layers, None
-    places, experts_places = layout.places(count), layout.experts_places(count)
+    """What layers cost beside their weights, computed with their experts at these places."""
+    total, before = 0.0, None
     for layer, device, experts in zip(shape.layers, places, experts_places, strict=False):
         if before is not None and device != before:
             total += constants.crossing_us

@@ -1,23 +1,24 @@
 """How fast a prompt is read, and when its first token comes.
 
-A physical batch of tokens is computed where the weights lie. Those in host RAM are copied to the
-first GPU instead, once per batch of 32 tokens or more, also where no layer lies on it
-(reference/llama-cpp.md 4.3, llama.cpp pull 6083): with large models that is most of the time, and a
-larger batch the lever against it. Constants and their sources are in catalog/speed.yaml.
+A physical batch of tokens is computed where the weights lie: they are read once per batch, which
+binds small ones (a batch of one token is decode), as arithmetic binds large ones. Those in host RAM
+are copied to the first GPU instead, once per batch of 32 tokens or more: with large models that is
+most of the time, and a larger batch the lever against it. Constants and their sources are in
+catalog/speed.yaml.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from boxwright.catalog import SpeedConstants
+from boxwright.catalog import GpuRow, SpeedConstants
 from boxwright.machine import Machine
 from boxwright.plan.layout import HOST, Layout
-from boxwright.plan.speed_decode import GIGA, GpuSpeed, HostSpeed, active_experts
+from boxwright.plan.speed_batch import Batch, batch_of
+from boxwright.plan.speed_decode import GIGA, GpuSpeed, HostSpeed, decoding_effort, launches_us
 from boxwright.plan.speed_depth import attention_width
 from boxwright.shapes import LayerShape, ModelShape
 
-OFFLOADED_FROM = 32  # tokens in a batch; below it the processor computes its experts itself
 ONE_BY_ONE_FROM = 64  # tokens in a batch; below it all experts are one product on every card
 USUAL_BITS = 4.8  # of a weight, where a file does not tell how many weights it holds
 
@@ -35,20 +36,6 @@ class PrefillCard:
         return self.speed.gb_s / 100 * self.speed.row.tflops_per_100_gb_s * 1e12
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What one physical batch costs: operations, experts' bytes that are read, how many experts are
-    used and recurrent layers passed, by device and HOST; bytes copied to the first device.
-    """
-
-    tokens: int
-    operations: dict[int, float]
-    expert_bytes: dict[int, float]
-    experts: dict[int, float]
-    recurrent: dict[int, float]
-    copied_bytes: float
-
-
 def prefill_tok_s(
     constants: SpeedConstants,
     machine: Machine,
@@ -59,10 +46,10 @@ def prefill_tok_s(
     ubatch: int,
 ) -> tuple[float, float, float]:
     """(low, expected, high) over many batches, before attention grows with the prompt's length."""
-    batch = _batch(constants, shape, layout, ubatch)
+    batch = batch_of(shape, layout, ubatch)
+    compute_s = _compute_s(constants, machine, host, batch, cards, shape)
     seconds = [
-        _copy_s(constants, batch, cards, host, index)
-        + _compute_s(constants, machine, batch, cards) / constants.compute_share[index]
+        _copy_s(constants, batch, cards, host, index) + compute_s / constants.compute_share[index]
         for index in range(3)
     ]
     low, expected, high = (batch.tokens / max(one, 1e-9) for one in seconds)
@@ -82,48 +69,6 @@ def first_token_s(
     return tokens / tok_s + _attention_operations(shape, tokens) / flops
 
 
-def _batch(constants: SpeedConstants, shape: ModelShape, layout: Layout, ubatch: int) -> Batch:
-    operations = dict.fromkeys(range(HOST, layout.devices), 0.0)
-    expert_bytes, used, recurrent = dict(operations), dict(operations), dict(operations)
-    count, copied = shape.spread_layers, 0.0
-    each = 2 * 8 / _bits(shape) * ubatch
-    offloads = layout.devices > 0 and ubatch >= OFFLOADED_FROM
-    places, experts_places = layout.places(count), layout.experts_places(count)
-    for number, layer in enumerate(shape.read_layers):
-        device, experts = places[number], experts_places[number]
-        dense = layer.dense_bytes + layer.shared_expert_bytes
-        routed = layer.expert_bytes * _routed_share(shape, ubatch)
-        if device == HOST and offloads:
-            copied += dense
-            device = 0
-        if experts == HOST and offloads:
-            copied += routed
-            experts = 0
-        operations[device] += dense * each
-        recurrent[device] += 1 if layer.recurrent_bytes else 0
-        expert_bytes[experts] += routed
-        used[experts] += shape.experts * _routed_share(shape, ubatch) if routed else 0
-        share = 1.0 if experts == HOST else _filled_share(constants, shape, ubatch)
-        operations[experts] += active_experts(shape, layer) * each / share
-    return Batch(ubatch, operations, expert_bytes, used, recurrent, copied)
-
-
-def _filled_share(constants: SpeedConstants, shape: ModelShape, ubatch: int) -> float:
-    """Of a GPU's dense rate, what products of experts reach with so few tokens for each."""
-    if not shape.experts:
-        return 1.0
-    tokens = ubatch * shape.experts_used / shape.experts
-    filled = tokens / (tokens + constants.experts_half_tokens)
-    return constants.experts_compute_share * filled
-
-
-def _routed_share(shape: ModelShape, ubatch: int) -> float:
-    """Of a layer's experts those that at least one token of a batch is routed to."""
-    if not shape.experts:
-        return 1.0
-    return float(1 - (1 - shape.experts_used / shape.experts) ** ubatch)
-
-
 def _copy_s(
     constants: SpeedConstants,
     batch: Batch,
@@ -140,21 +85,70 @@ def _copy_s(
 
 
 def _compute_s(
-    constants: SpeedConstants, machine: Machine, batch: Batch, cards: tuple[PrefillCard, ...]
+    constants: SpeedConstants,
+    machine: Machine,
+    host: HostSpeed,
+    batch: Batch,
+    cards: tuple[PrefillCard, ...],
+    shape: ModelShape,
 ) -> float:
-    """Arithmetic; on GPUs also the experts' way out of memory, which few tokens do not hide, the
-    launches of each where llama.cpp multiplies them one by one, and the steps of recurrent layers,
-    whose tokens wait for each other.
-    """
-    seconds = batch.operations[HOST] / _host_flops(constants, machine)
+    """Of all devices, one after another, and the launches of every layer."""
+    rates = {HOST: (host.gb_s * GIGA, _host_flops(constants, machine))}
     for number, card in enumerate(cards):
-        gb_s = card.speed.gb_s * card.speed.row.share
-        seconds += batch.operations[number] / card.flops
-        seconds += batch.expert_bytes[number] / GIGA / gb_s
-        seconds += batch.recurrent[number] * batch.tokens * card.speed.row.token_us / 1e6
-        if batch.tokens >= ONE_BY_ONE_FROM:
-            seconds += batch.experts[number] * card.speed.row.expert_us / 1e6
-    return seconds
+        rates[number] = (card.speed.gb_s * card.speed.row.share * GIGA, card.flops)
+    gpus = tuple(card.speed for card in cards)
+    places = (batch.places, batch.experts_places)
+    seconds = launches_us(constants, host, gpus, shape, *places) / 1e6
+    for device, (bytes_s, flops) in rates.items():
+        seconds += _weights_s(constants, shape, batch, device, bytes_s, flops)
+    return seconds + sum(
+        _steps_us(batch, number, card.speed.row) / 1e6 for number, card in enumerate(cards)
+    )
+
+
+def _weights_s(
+    constants: SpeedConstants,
+    shape: ModelShape,
+    batch: Batch,
+    device: int,
+    bytes_s: float,
+    flops: float,
+) -> float:
+    """Of one device: weights are read once and multiplied at the same time, so the slower counts.
+
+    On GPUs few tokens for each expert do not hide its way out of memory: there both count.
+    A batch takes no longer than its tokens would one by one, as decode computes them.
+    """
+    work, tokens = batch.work[device], batch.tokens
+    effort, each = decoding_effort(constants, shape), 2 * 8 / _bits(shape) * tokens
+    dense_s, routed_s, token_s = (
+        size * effort / bytes_s for size in (work.dense_bytes, work.routed_bytes, work.token_bytes)
+    )
+    seconds = work.output_bytes * effort / bytes_s
+    seconds += max(dense_s, min(work.dense_bytes * each / flops, dense_s * tokens))
+    experts_s = work.token_bytes * each / flops
+    if device == HOST:
+        return seconds + max(routed_s, min(experts_s, token_s * tokens))
+    experts_s /= _filled_share(constants, shape, tokens)
+    return seconds + min(experts_s + work.routed_bytes / bytes_s, token_s * tokens)
+
+
+def _steps_us(batch: Batch, device: int, row: GpuRow) -> float:
+    """On a GPU: the steps of recurrent layers, whose tokens wait for each other, and the launches
+    of each expert where llama.cpp multiplies them one by one.
+    """
+    work = batch.work[device]
+    steps = work.recurrent * batch.tokens * row.token_us
+    return steps + (work.experts * row.expert_us if batch.tokens >= ONE_BY_ONE_FROM else 0.0)
+
+
+def _filled_share(constants: SpeedConstants, shape: ModelShape, tokens: int) -> float:
+    """Of a GPU's dense rate, what products of experts reach with so few tokens for each."""
+    if not shape.experts:
+        return 1.0
+    each = tokens * shape.experts_used / shape.experts
+    filled = each / (each + constants.experts_half_tokens)
+    return constants.experts_compute_share * filled
 
 
 def _host_flops(constants: SpeedConstants, machine: Machine) -> float:
