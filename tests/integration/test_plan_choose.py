@@ -1,8 +1,7 @@
-"""`model: auto`: what is chosen for which machine; that more memory is never worse; its note."""
+"""`model: auto`: what is chosen for which machine, and that more memory is never worse."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from boxwright import catalog, plan
 from boxwright.machine import Machine
 from boxwright.plan import Known, ModelChoice, Refusal, Wanted
-from boxwright.plan.better import next_better
 from boxwright.plan.choose import candidates, settle, suits
 from boxwright.plan.estimate import estimated_shape
 from boxwright.plan.place import Places
@@ -197,32 +195,6 @@ def test_without_the_hub_estimates_are_not_placed_in_vain(monkeypatch: pytest.Mo
     monkeypatch.setattr("boxwright.plan.choose.suits", judging)
     found = settle(machine("ryzen"), CATALOG, AUTO, lambda _: None)
     assert isinstance(found, Wanted) and judged == [found.model]
-
-
-def test_it_says_what_the_next_better_one_would_need() -> None:
-    small = with_ram("xeon", 64000)
-    settled = settle(small, CATALOG, AUTO, at_hub)
-    assert isinstance(settled, Wanted) and settled.model == "qwen3.5-122b-a10b"
-    (note,) = plan.note_on(small, CATALOG, AUTO, settled)
-    assert "GB RAM → minimax-m2.7" in note
-    more_gb = int(note.split("+")[1].split()[0])
-    assert chosen(with_ram("xeon", 64000 + more_gb * 1024)).startswith("minimax-m2.7")
-    less = replace(small, memory=replace(small.memory, total_mib=64000 + (more_gb - 16) * 1024))
-    assert not chosen(less).startswith("minimax-m2.7")
-    assert plan.note_on(small, CATALOG, Wanted(), Wanted()) == ()
-    best = AUTO.__class__(model="deepseek-v4-flash", model_quant="UD-Q8_K_XL")
-    assert next_better(machine("ryzen"), CATALOG, best) is None
-
-
-@pytest.mark.parametrize("name", ["plain", "xeon", "ryzen"])
-def test_with_the_ram_it_names_just_that_model_is_chosen(name: str) -> None:
-    on = machine(name)
-    settled = settle(on, CATALOG, AUTO, at_hub)
-    assert isinstance(settled, Wanted)
-    said = next_better(on, CATALOG, settled)
-    if said is not None:
-        more_gb, label = re.fullmatch(r"\+(\d+) GB RAM → (.+)", said).groups()  # type: ignore[union-attr]
-        assert chosen(with_ram(name, on.memory.total_mib + int(more_gb) * 1024)) == label
 
 
 def test_the_note_is_among_the_plans_warnings() -> None:
