@@ -123,7 +123,7 @@ def vram_known(cards: Cards) -> Refusal | None:
         if card.vram_mib is None:
             return Refusal(
                 f"the VRAM of {card.label}, id {card.gpu.id}, is not known before its driver runs",
-                f'give it in MiB: gpu_vram_mib = {{"{card.gpu.pci}": 8192}}, if it has 8 GB',
+                f'give it in MiB: gpu_vram_mib = {{"{card.gpu.pci}": 8192}}, if it has 8 GiB',
             )
     return None
 

@@ -20,7 +20,9 @@ from boxwright.plan.wording import counted
 from boxwright.shapes import ModelShape
 
 MIB = 1024**2
-GB = 1e9
+GIB = 1024**3
+GIB_MIB = 1024
+SMALL_GIB = 10  # below it a whole number says little
 TRIED = 3  # values of one option that are planned, until one fits
 SAME_MODEL = 0.2  # of its weights; where only less has room, another model is meant
 
@@ -53,7 +55,7 @@ def refusal(
         _more(placed),
         *_freed(shape, wanted, fits),
         *_less(Short(placed, shape, wanted), fits),
-        _smaller(placed, shape, wanted, row, fits),
+        _smaller(Short(placed, shape, wanted), row, quant, fits),
     ]
     return Refusal(
         f"{wanted.model} {quant} with {counted(wanted.server_context, 'token')} of context needs"
@@ -120,23 +122,41 @@ def _told(option: str, value: int | str | None, now: Any) -> str:
     return f"{'lower' if lower else 'set'} {option} to {value}"
 
 
-def _smaller(placed: Placed, shape: ModelShape, wanted: Wanted, row: ModelRow, fits: Fits) -> str:
-    """The largest quant of the catalog that fits; without one, how much may lie in host RAM."""
-    memory, host = placed.memory, placed.memory.host
+def _smaller(short: Short, row: ModelRow, refused: str, fits: Fits) -> str:
+    """The largest quant of the catalog that fits; without one, how much may lie in host RAM.
+
+    Sizes are in GiB, as those of RAM and VRAM beside them are.
+    """
+    memory, host = short.placed.memory, short.placed.memory.host
     parts: list[DeviceMemory | HostMemory] = [*memory.devices, host]
-    most = shape.file_bytes - sum(part.need_mib - part.total_mib for part in parts) * MIB
-    quants = sorted(row.quants.items(), key=lambda one: one[1].size_gb or 0, reverse=True)
-    for quant, files in quants:
-        other = estimated_shape(row, files)
-        if other is None or other.file_bytes >= min(shape.file_bytes, most):
-            continue
-        if fits(wanted, of=other):
-            return f"set model_quant to {quant} ({other.file_bytes / GB:.0f} GB, by estimate)"
-    over_mib = host.need_mib - host.total_mib
-    left_gb = (host.model_mib - over_mib) * MIB / GB
-    if memory.devices_fit and left_gb >= SAME_MODEL * host.model_mib * MIB / GB:
-        return f"choose a quant with at most {int(left_gb)} GB of weights for the host"
+    file_bytes = short.shape.file_bytes
+    most = file_bytes - sum(part.need_mib - part.total_mib for part in parts) * MIB
+    for quant, other in _quants_below(row, refused, min(file_bytes, most)):
+        if fits(short.wanted, of=other):
+            return f"set model_quant to {quant} ({_gib(other.file_bytes)} GiB, by estimate)"
+    left_mib = host.model_mib - short.host_over_mib
+    if memory.devices_fit and left_mib >= max(SAME_MODEL * host.model_mib, GIB_MIB):
+        return f"choose a quant with at most {left_mib // GIB_MIB} GiB of weights for the host"
     return "choose a smaller model"
+
+
+def _quants_below(row: ModelRow, refused: str, limit: float) -> list[tuple[str, ModelShape]]:
+    """Quants that by estimate have fewer bytes than `limit` and the refused one, the largest first.
+
+    Real tensors may be more than their estimate: judged by these alone, the refused quant would
+    seem to be less than itself.
+    """
+    shapes = {quant: estimated_shape(row, files) for quant, files in row.quants.items()}
+    own = shapes.pop(refused, None)
+    limit = min(limit, own.file_bytes) if own else limit
+    found = [(quant, one) for quant, one in shapes.items() if one and one.file_bytes < limit]
+    return sorted(found, key=lambda each: each[1].file_bytes, reverse=True)
+
+
+def _gib(size_bytes: int) -> str:
+    """A file's size in GiB, as a sentence gives it."""
+    size_gib = size_bytes / GIB
+    return f"{size_gib:.0f}" if size_gib >= SMALL_GIB else f"{size_gib:.1f}"
 
 
 def _gib_of_ram(host: HostMemory) -> int:

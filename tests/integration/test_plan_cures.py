@@ -19,8 +19,8 @@ MORE_VRAM = re.compile(r"use cards with (\d+) GiB more VRAM each")
 MORE = re.compile(r"(add \d+ GiB of RAM)?( and )?(use cards with \d+ GiB more VRAM each)?")
 LESS = re.compile(r"(?:set|lower) (?P<option>server_\w+) to (?P<value>\w+)")
 UNSET = re.compile(r"leave (?P<option>server_\w+) unset")
-QUANT = re.compile(r"set model_quant to (?P<quant>\S+) \(\d+ GB, by estimate\)")
-CHOICE = re.compile(r"choose a (smaller model|quant with at most \d+ GB of weights for the host)")
+QUANT = re.compile(r"set model_quant to (?P<quant>\S+) \((?P<size>\d+) GiB, by estimate\)")
+CHOICE = re.compile(r"choose a (smaller model|quant with at most \d+ GiB of weights for the host)")
 CARDS = st.lists(st.sampled_from([4096, 8192, 12288, 16384, 24576]), min_size=1, max_size=3)
 
 
@@ -122,6 +122,8 @@ def test_every_cure_that_names_an_option_is_accepted_once_it_is_set(
         assert wish is not None or quant or CHOICE.fullmatch(clause), clause
         if quant:
             row = catalog.load().models[made.model.name]  # type: ignore[union-attr]
+            size_gb = row.quants[quant["quant"]].size_gb or 0.0
+            assert abs(int(quant["size"]) - size_gb * 10**9 / 2**30) <= 0.5
             estimated = estimated_shape(row, row.quants[quant["quant"]])
             assert estimated is not None
             cured = plan_of(estimated, ram_mib, cards, {**wishes, **model})
