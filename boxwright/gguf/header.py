@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from gguf.constants import GGUFEndian, GGUFValueType
+from gguf.constants import GGUFValueType
 from gguf.gguf_reader import ReaderField
 
 from boxwright.gguf.errors import GgufError
@@ -13,6 +14,9 @@ from boxwright.gguf.reader import HeaderReader, Tensor
 
 MAGIC = b"GGUF"
 ARRAY_LENGTH_PART = 4  # of a field's parts: key length, key, type, item type, length, items
+# of an array, one more than a model's shape takes of it, so that it can be told to be longer
+MAX_ITEMS = 1025
+MAX_TEXT_BYTES = 1024  # names are shorter; chat templates are longer, and nothing reads them
 
 Scalar = int | float | str | bool
 Value = Scalar | tuple[Scalar, ...]
@@ -22,8 +26,9 @@ Value = Scalar | tuple[Scalar, ...]
 class Header:
     """What one file says. `metadata` holds scalars and arrays of numbers by key.
 
-    Arrays of strings (the vocabulary) are not kept; `array_lengths` counts every array. Weights
-    begin after `header_bytes`.
+    Of an array the first MAX_ITEMS are kept, of arrays of strings (the vocabulary) none, and no
+    texts above MAX_TEXT_BYTES; `array_lengths` counts every array. Weights begin after
+    `header_bytes`.
     """
 
     path: Path
@@ -54,12 +59,16 @@ def read_header(path: Path, size_bytes: int | None = None) -> Header:
 
     Raises GgufTruncated if more bytes may help, GgufError if not, OSError if it cannot be read.
     """
-    size = path.stat().st_size if size_bytes is None else size_bytes
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise GgufError(f"{path.name} is {_kind(found.st_mode)}, needs a regular file: a header is"
+                        " read at more than one place")  # fmt: skip
+    size = found.st_size if size_bytes is None else size_bytes
     with path.open("rb") as file:
         start = file.read(len(MAGIC))
     if start and start != MAGIC[: len(start)]:
-        found = start.decode("latin-1").encode("unicode_escape").decode()
-        raise GgufError(f"{path.name} begins with '{found}', needs 'GGUF': it is another kind"
+        begins = start.decode("latin-1").encode("unicode_escape").decode()
+        raise GgufError(f"{path.name} begins with '{begins}', needs 'GGUF': it is another kind"
                         " of file, a Git LFS pointer or an error page")  # fmt: skip
     try:
         reader = HeaderReader(path)
@@ -68,13 +77,16 @@ def read_header(path: Path, size_bytes: int | None = None) -> Header:
         error.args = (f"{path.name} {error}",)
         raise
     except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
-        raise GgufError(f"{path.name} has a broken header: {error}") from error
+        raise GgufError(f"{path.name} has a broken header: {str(error)[:200]}") from error
     return header
 
 
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFDIR: "a directory", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
 def _plain(path: Path, size: int, reader: HeaderReader) -> Header:
-    if reader.endianess != GGUFEndian.LITTLE:
-        raise GgufError("is big-endian, needs a little-endian GGUF as x86 and arm64 read it")
     ends = [reader.data_offset + one.offset + one.size_bytes for one in reader.listed]
     if max(ends, default=0) > size:
         raise GgufError(f"is cut short: has {size} bytes, needs {max(ends)} for its tensors;"
@@ -95,8 +107,10 @@ def _plain(path: Path, size: int, reader: HeaderReader) -> Header:
 
 def _value(field: ReaderField) -> Value | None:
     if field.types[:1] != [GGUFValueType.ARRAY]:
+        if field.parts[-1].nbytes > MAX_TEXT_BYTES:
+            return None
         scalar: Scalar = field.contents()
         return scalar
     if field.types[1] == GGUFValueType.STRING:
         return None
-    return tuple(field.contents())
+    return tuple(field.parts[-1][:MAX_ITEMS].tolist())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from boxwright.gguf import rules
+from boxwright.gguf import loadable, rules
 from boxwright.gguf.attention import MAX_LAYERS, Hyperparameters, layer_states, router_state
 from boxwright.gguf.errors import GgufError
 from boxwright.gguf.header import Header, Scalar, Value, read_header, whole_number
@@ -66,15 +66,10 @@ def _shape(headers: list[Header]) -> ModelShape:
     if len({tensor.name for tensor in tensors}) != len(tensors):
         raise GgufError("and its other shards list a tensor twice, need each once")
     parameters = Hyperparameters(first.metadata)
-    _check_cycles(parameters)
     layers = _loaded_layers(parameters, [tensor.name for tensor in tensors])
     loaded = rules.DRAFTS_LOADED.get(parameters.architecture)
     weights = sort_weights(tensors, layers, parameters.blocks, loaded)
-    if weights.unknown_layers:
-        raise GgufError(
-            f"holds tensors of layer {min(weights.unknown_layers)}, needs layers below its"
-            f" block_count of {parameters.blocks}"
-        )
+    loadable.check(parameters, weights)
     states = layer_states(parameters, layers)
     blocks = _distinct([weight.dimensions for weight in weights.layers])
     once = tuple(
@@ -105,18 +100,6 @@ def _shape(headers: list[Header]) -> ModelShape:
         tensors=weights.dimensions,
         shared_output_bytes=0 if weights.output_bytes else weights.token_embedding_bytes,
     )
-
-
-def _check_cycles(parameters: Hyperparameters) -> None:
-    """HRM-Text counts every run of a layer as one; llama.cpp wants them to come out even."""
-    if parameters.architecture != "hrm_text":
-        return
-    stack, high, low = (parameters.number(f"hrm.{key}") for key in rules.CYCLES)
-    if not stack or not high or not low or parameters.blocks != stack * high * (low + 1):
-        raise GgufError(
-            f"has {parameters.blocks} layers in {high} cycles of {low} low stacks and a high one of"
-            f" {stack} layers, needs them to come out even"
-        )
 
 
 def _run_again(parameters: Hyperparameters, once: tuple[LayerShape, ...]) -> tuple[LayerShape, ...]:

@@ -1,9 +1,9 @@
 """The `gguf` package's reader, bounded: it never leaves the header, whatever the file claims.
 
-The package's own reader makes several arrays per token of the vocabulary (seconds for 250,000
-tokens), maps every tensor's weights, and lets slices that run past the end come out short. Here
-arrays are taken whole or, for strings, only stepped over, weights are never touched, and each
-access is checked against the bytes that are really there.
+The package's own reader makes several arrays per tensor and per token of the vocabulary (seconds
+for 250,000 tokens), maps every tensor's weights, and lets slices that run past the end come out
+short. Here arrays are only looked at or, for strings, stepped over, weights are never touched, and
+each access is checked against the bytes that are really there.
 """
 
 from __future__ import annotations
@@ -16,18 +16,22 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from gguf.constants import GGML_QUANT_SIZES, GGUFValueType
+from gguf.constants import GGML_QUANT_SIZES, GGUFEndian, GGUFValueType
 from gguf.gguf_reader import GGUFReader, ReaderField
 
 from boxwright.gguf.errors import GgufError, GgufTruncated
 
 # The largest real headers (262,144 tokens with merges) take some 16 MiB.
 MAX_HEADER_BYTES = 64 * 1024**2
-MAX_KEYS = 65_536
+MAX_KEYS = 16_384
 MAX_TENSORS = 100_000
+MAX_KEY_BYTES = 2**16 - 1  # of a key's name, says the format's description (docs/gguf.md of ggml)
 MAX_DIMENSIONS = 4  # GGML_MAX_DIMS in ggml/include/ggml.h
+MAX_NAME_BYTES = 63  # GGML_MAX_NAME less the zero that ends a name (ggml/src/gguf.cpp)
 # Elements and bytes of one block by type number; Q2_0 (42) came after the package's 0.19.
 BLOCKS = {int(kind): size for kind, size in GGML_QUANT_SIZES.items()} | {42: (64, 18)}
+
+LENGTH, COUNT = struct.Struct("<Q"), struct.Struct("<I")
 
 
 @dataclass(frozen=True)
@@ -72,12 +76,25 @@ class HeaderReader(GGUFReader):
         override_order: Literal["I", "S", "<"] | None = None,
     ) -> npt.NDArray[Any]:
         self._check(offset, offset + np.dtype(dtype).itemsize * int(count))
-        array: npt.NDArray[Any] = super()._get(offset, dtype, count, override_order)
-        return array
+        return np.frombuffer(self.data.data, dtype, int(count), offset)
+
+    def _get_str(self, offset: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
+        """The name of a key; other texts are not read by this."""
+        length = self._get(offset, np.uint64)
+        name = self._get(offset + 8, np.uint8, int(length[0]))
+        if len(name) > MAX_KEY_BYTES or not bytes(name).isascii():
+            raise GgufError(
+                f"has a key with a name of {len(name)} bytes, needs ASCII, {MAX_KEY_BYTES} at most"
+            )
+        return length, name
 
     def _get_field_parts(
         self, orig_offs: int, raw_type: int
     ) -> tuple[int, list[npt.NDArray[Any]], list[int], list[GGUFValueType]]:
+        if GGUFValueType(raw_type) == GGUFValueType.STRING:
+            size = self._get(orig_offs, np.uint64)
+            text = self._get(orig_offs + 8, np.uint8, int(size[0]))
+            return 8 + int(text.nbytes), [size, text], [1], [GGUFValueType.STRING]
         if GGUFValueType(raw_type) != GGUFValueType.ARRAY:
             parts: tuple[int, list[npt.NDArray[Any]], list[int], list[GGUFValueType]]
             parts = super()._get_field_parts(orig_offs, raw_type)
@@ -97,7 +114,7 @@ class HeaderReader(GGUFReader):
     def _after_strings(self, start: int, count: int) -> int:
         """Where an array of strings ends; each is a length of 8 bytes and that many bytes."""
         self._check(start, start + 8 * count)
-        unpack = struct.Struct("<Q" if self.byte_order == "I" else ">Q").unpack_from
+        unpack = LENGTH.unpack_from
         data, position = self.data.data, start
         end_of_data = min(self.available_bytes, MAX_HEADER_BYTES)
         for index in range(count):
@@ -115,6 +132,8 @@ class HeaderReader(GGUFReader):
         return max(next_one, min(guess, MAX_HEADER_BYTES))
 
     def _build_fields(self, offs: int, count: int) -> int:
+        if self.endianess != GGUFEndian.LITTLE:
+            raise GgufError("is big-endian, needs a little-endian GGUF as x86 and arm64 read it")
         if count > MAX_KEYS:
             raise GgufError(f"claims {count} metadata keys, needs at most {MAX_KEYS}")
         return int(super()._build_fields(offs, count))
@@ -122,50 +141,68 @@ class HeaderReader(GGUFReader):
     def _build_tensor_info(self, offs: int, count: int) -> tuple[int, list[ReaderField]]:
         if count > MAX_TENSORS:
             raise GgufError(f"claims {count} tensors, needs at most {MAX_TENSORS}")
-        end, fields = super()._build_tensor_info(offs, count)
-        return int(end), fields
+        for _ in range(int(count)):
+            offs = self._read_tensor(offs)
+        return offs, []
+
+    def _read_tensor(self, start: int) -> int:
+        """List one tensor; where its description ends."""
+        data = self.data.data
+        self._check(start, start + LENGTH.size)
+        length = int(LENGTH.unpack_from(data, start)[0])
+        if length > MAX_NAME_BYTES:
+            raise GgufError(
+                f"holds a tensor with a name of {length} bytes, needs at most {MAX_NAME_BYTES},"
+                " as llama.cpp does"
+            )
+        after_name = start + LENGTH.size + length
+        self._check(start, after_name + COUNT.size)
+        name = bytes(data[start + LENGTH.size : after_name]).decode("utf-8")
+        dimensions = int(COUNT.unpack_from(data, after_name)[0])
+        if not name or not 0 < dimensions <= MAX_DIMENSIONS:
+            raise GgufError(
+                f"holds a tensor {name!r} of {dimensions} dimensions, needs a name and 1 to"
+                f" {MAX_DIMENSIONS} dimensions"
+            )
+        rest = struct.Struct(f"<{dimensions}QIQ")
+        end = after_name + COUNT.size + rest.size
+        self._check(start, end)
+        *shape, kind, offset = rest.unpack_from(data, after_name + COUNT.size)
+        self.listed.append(_tensor(name, tuple(shape), kind, offset))
+        return end
 
     def _build_tensors(self, start_offs: int, fields: list[ReaderField]) -> None:
-        """What the header says of each tensor, without a look at its weights."""
-        expected = 0
-        for field in fields:
-            tensor = _tensor(field)
+        """Check where the tensors lie, without a look at their weights."""
+        expected, alignment = 0, int(self.alignment)
+        for tensor in self.listed:
             if tensor.offset != expected:  # llama.cpp refuses it too (ggml/src/gguf.cpp)
                 raise GgufError(
-                    f"puts tensor '{tensor.name}' at {tensor.offset}, needs it at {expected},"
+                    f"puts tensor {tensor.name!r} at {tensor.offset}, needs it at {expected},"
                     " right after the one before"
                 )
-            alignment = int(self.alignment)
             expected += -(-tensor.size_bytes // alignment) * alignment
-            self.listed.append(tensor)
 
 
-def _tensor(field: ReaderField) -> Tensor:
-    _, raw_name, _, dimensions, raw_type, offset = field.parts
-    name, shape = bytes(raw_name).decode("utf-8"), [int(size) for size in dimensions]
-    if not name or not 0 < len(shape) <= MAX_DIMENSIONS or 0 in shape:
-        raise GgufError(
-            f"holds a tensor '{name}' of dimensions {shape[:8]}, needs a name and 1 to"
-            f" {MAX_DIMENSIONS} dimensions from 1 on"
-        )
+def _tensor(name: str, shape: tuple[int, ...], kind: int, offset: int) -> Tensor:
+    if 0 in shape:
+        raise GgufError(f"holds a tensor {name!r} of dimensions {list(shape)}, needs all from 1 on")
     elements = math.prod(shape)
-    kind = int(raw_type[0])
     if kind not in BLOCKS:
         raise GgufError(
-            f"holds tensor '{name}' of type {kind}, needs one of the types up to {max(BLOCKS)}:"
+            f"holds tensor {name!r} of type {kind}, needs one of the types up to {max(BLOCKS)}:"
             " it is broken, or newer than this program"
         )
     block_elements, block_bytes = BLOCKS[kind]
     if shape[0] % block_elements:
         raise GgufError(
-            f"holds tensor '{name}' with rows of {shape[0]} elements, needs whole blocks of"
+            f"holds tensor {name!r} with rows of {shape[0]} elements, needs whole blocks of"
             f" {block_elements}"
         )
     return Tensor(
         name=name,
         elements=elements,
         size_bytes=elements // block_elements * block_bytes,
-        offset=int(offset[0]),
+        offset=offset,
         rows=elements // shape[0],
-        dimensions=tuple(shape),
+        dimensions=shape,
     )
