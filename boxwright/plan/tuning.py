@@ -9,13 +9,15 @@ from boxwright.plan.wanted import Wanted
 from boxwright.plan.wording import counted
 
 NUMA_MODES = ("distribute", "isolate", "numactl")
+# what every kernel of the catalog takes (its documentation, admin-guide/sysctl/vm and kernel)
+RANGES = {"tuning_swappiness": (0, 200), "tuning_numa_balancing": (0, 1)}
 
 
 def decide(machine: Machine, wanted: Wanted, cards: int) -> TuningPlan | Refusal:
     """Threads are physical cores (performance cores of a hybrid): hyperthreads slow decode.
 
     NUMA options only where more than one node has memory. `cards` are in use. A refusal for an
-    unknown profile or NUMA mode, or a number of threads that cannot be.
+    unknown profile or NUMA mode, or a number of threads or for the kernel that cannot be.
     """
     nodes = sum(1 for node in machine.numa if node.memory_mib)
     cores = max(machine.cpu.performance_cores or machine.cpu.cores, 1)
@@ -31,6 +33,9 @@ def decide(machine: Machine, wanted: Wanted, cards: int) -> TuningPlan | Refusal
             f"server_threads is {threads}, this machine has {counted(most, 'logical CPU')}",
             f"set server_threads from 1 to {most}, or leave it unset",
         )
+    wrong = _out_of_range(wanted)
+    if wrong is not None:
+        return wrong
     chosen = profile.decide(wanted.server_profile, nodes, cards)
     if isinstance(chosen, Refusal):
         return chosen
@@ -50,3 +55,14 @@ def decide(machine: Machine, wanted: Wanted, cards: int) -> TuningPlan | Refusal
         numa_policy=chosen.numa_policy,
         drop_caches=chosen.drop_caches,
     )
+
+
+def _out_of_range(wanted: Wanted) -> Refusal | None:
+    for name, (least, most) in RANGES.items():
+        value = getattr(wanted, name)
+        if value is not None and not least <= value <= most:
+            return Refusal(
+                f"{name} is {value}, needs {least} to {most}",
+                f"correct {name}, or set it to None to leave the kernel's own",
+            )
+    return None
