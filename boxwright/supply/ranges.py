@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -17,6 +18,12 @@ MIB = 1024**2
 # the vocabulary lies in the first shard; the others hold little more than their tensor list
 FIRST_SHARD_BYTES = 1 * MIB
 OTHER_SHARD_BYTES = MIB // 4
+# all that is wanted of a file has to come in this time and at this rate, a slow DSL line's
+GRACE_S = 20.0
+LEAST_BYTES_PER_S = 64 * 1024
+CONTENT_RANGE = re.compile(
+    r"bytes (?P<start>\d{1,18})-\d{1,18}/(?P<size>\d{1,18}|\*)", re.IGNORECASE
+)
 EXPIRED = frozenset({401, 403, 404, 410})  # what storage answers once a signed URL is too old
 
 
@@ -32,6 +39,7 @@ class RemoteFile:
         self.signed: httpx.URL | None = None
         self.have_bytes = 0
         self.last_status = 0
+        self.started_s = time.monotonic()
 
     def header(self, first_bytes: int) -> Header:
         """The file's header, of which no more is fetched than it takes; raises SupplyError."""
@@ -59,14 +67,18 @@ class RemoteFile:
                 if self._fetch_some(want):
                     return
             except httpx.TransportError as error:
-                if wait_s is None or http.is_unknown_name(error):
+                given_up = wait_s is None or http.is_unknown_name(error)
+                if given_up or self._is_late(want):
                     raise session.unreachable(self.signed or self.origin, error, attempt) from error
                 self.signed = None
+            if self._is_late(want):
+                break
             if wait_s is not None:
                 time.sleep(wait_s)
+        tried = "1 attempt" if attempt == 1 else f"{attempt} attempts"
         raise SupplyError(
             f"{session.server.name} gave {self.have_bytes} of the first {want} bytes of"
-            f" {self.listed.path} in {attempt} attempts (last: HTTP {self.last_status})",
+            f" {self.listed.path} in {tried} (last: HTTP {self.last_status})",
             f"run again later, or check {session.server.option}",
         )
 
@@ -83,7 +95,7 @@ class RemoteFile:
                 return False
             if response.status_code not in (200, 206):
                 raise self._wrong_answer(response)
-            self._check_size(response)
+            self._check_range(response)
             # a server that ignores Range sends the file from its start
             skip = self.have_bytes if response.status_code == 200 else 0
             self._write(response, skip, want)
@@ -97,12 +109,18 @@ class RemoteFile:
             self.signed = self.signed.join(response.headers["location"])
         return self.signed
 
-    def _check_size(self, response: httpx.Response) -> None:
-        """The Hub's listing and its storage have to mean the same file."""
-        told = response.headers.get("content-range", "").rpartition("/")[2]
-        if response.status_code == 206 and told.isdigit() and int(told) != self.listed.size_bytes:
+    def _check_range(self, response: httpx.Response) -> None:
+        """A part begins where it was asked for, and listing and storage mean the same file."""
+        told_bytes = response.headers.get("content-length", "")
+        if response.status_code == 206:
+            told = response.headers.get("content-range", "")
+            part = CONTENT_RANGE.fullmatch(told.strip())
+            if part is None or int(part["start"]) != self.have_bytes:
+                raise self._wrong_answer(response, f" with Content-Range '{told[:80]}'")
+            told_bytes = part["size"]
+        if told_bytes.isdigit() and int(told_bytes) != self.listed.size_bytes:
             raise SupplyError(
-                f"{self.listed.path} is {told} bytes long in the Hub's storage,"
+                f"{self.listed.path} is {told_bytes} bytes long in the Hub's storage,"
                 f" needs the {self.listed.size_bytes} of its listing",
                 "run again: the repository may just have changed",
             )
@@ -116,14 +134,37 @@ class RemoteFile:
                 self.have_bytes += len(part)
                 if self.have_bytes >= want:
                     return
+                if self._is_late(want):
+                    raise self._too_slow(response, want)
 
-    def _wrong_answer(self, response: httpx.Response) -> SupplyError:
-        at = f"{response.request.url.scheme}://{response.request.url.netloc.decode()}"
+    def _is_late(self, want: int) -> bool:
+        return time.monotonic() - self.started_s > _allowed_s(want)
+
+    def _too_slow(self, response: httpx.Response, want: int) -> SupplyError:
+        took_s = time.monotonic() - self.started_s
         return SupplyError(
-            f"{at} answered HTTP {response.status_code} for bytes"
-            f" {response.request.headers.get('range')} of {self.listed.path}, needs HTTP 206",
+            f"{_origin(response)} gave {self.have_bytes} of the first {want} bytes of"
+            f" {self.listed.path} in {took_s:.1f} s, needs all of them in {_allowed_s(want):.1f} s",
+            "run again later, check the network of this machine, or name a mirror with"
+            " models_hub_url",
+        )
+
+    def _wrong_answer(self, response: httpx.Response, how: str = "") -> SupplyError:
+        return SupplyError(
+            f"{_origin(response)} answered HTTP {response.status_code}{how} for"
+            f" {response.request.headers.get('range')} of {self.listed.path}, needs HTTP 206"
+            f" and a Content-Range from {self.have_bytes} on",
             "run again later, or name a mirror with models_hub_url",
         )
+
+
+def _origin(response: httpx.Response) -> str:
+    return f"{response.request.url.scheme}://{response.request.url.netloc.decode()}"
+
+
+def _allowed_s(want: int) -> float:
+    """How long the first `want` bytes of a file may take, from its first request on."""
+    return GRACE_S + want / LEAST_BYTES_PER_S
 
 
 def _unreadable(listed: Listed, error: GgufError) -> SupplyError:

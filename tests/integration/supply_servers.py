@@ -7,6 +7,7 @@ bytes for signed URLs that expire, and only to requests without the Hub's token.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
@@ -45,16 +46,20 @@ class _StorageHandler(Handler):
             if start >= size:
                 self.answer(416, {"Content-Range": f"bytes */{size}"})
                 return
-            headers["Content-Range"] = f"bytes {start}-{end}/{size}"
+            if world.storage_starts_at is not None:
+                start = world.storage_starts_at
+            headers["Content-Range"] = world.storage_range or f"bytes {start}-{end}/{size}"
         request = self.answer(status, {**headers, "Content-Length": str(end - start + 1)})
         left = end - start + 1
         if world.storage_stops_after is not None:
             left = min(left, world.storage_stops_after)
             self.close_connection = True
+        at_once, pause_s = world.storage_drips or (65536, 0.0)
         with path.open("rb") as file:
             file.seek(start)
             while left > 0:
-                chunk = file.read(min(left, 65536))
+                time.sleep(pause_s)
+                chunk = file.read(min(left, at_once))
                 try:
                     self.wfile.write(chunk)
                 except OSError:  # the other side has enough

@@ -40,6 +40,9 @@ class World:
     storage_fails: list[int] = field(default_factory=list)
     storage_stops_after: int | None = None  # bytes, then the connection is closed
     ignores_range: bool = False
+    storage_starts_at: int | None = None  # where every part begins, whatever was asked
+    storage_range: str | None = None  # told as the Content-Range of every part
+    storage_drips: tuple[int, float] | None = None  # bytes at once, and seconds between
     link_host: str | None = None
     renamed_to: str | None = None
     body: bytes | None = None  # the Hub answers this to listings

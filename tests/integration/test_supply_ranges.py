@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from boxwright.gguf import read_shape
+from boxwright.supply import ranges
 from tests.integration.supply_asked import CHOICE, failure, found
 from tests.integration.supply_world import World
 from tests.unit.gguf_files import dense_keys, dense_tensors, write, write_shards
@@ -51,6 +53,76 @@ def test_a_storage_that_ignores_ranges_still_serves(world: World) -> None:
     path = write_big_vocabulary(world)
     world.ignores_range = True
     assert found(world, replace(CHOICE, quant="BIG")).shape == read_shape([path])
+
+
+def test_a_part_that_begins_elsewhere_is_not_glued_on(world: World) -> None:
+    """The first request is answered as it asks, from 0; the second one, from 700,000 on, is not."""
+    write_big_vocabulary(world)
+    world.storage_stops_after, world.storage_starts_at = 700_000, 0
+    told = failure(world, replace(CHOICE, quant="BIG"))
+    asked = [one.headers["Range"] for one in world.asked("storage")]
+    assert len(asked) == 2 and asked[1].startswith("bytes=700000-")
+    assert told.reason.startswith(f"{world.storage_url} answered HTTP 206 with Content-Range")
+    assert f"'bytes 0-1048575/{world.files['Tiny-BIG.gguf'].stat().st_size}'" in told.reason
+    assert told.reason.endswith("needs HTTP 206 and a Content-Range from 700000 on")
+
+
+@pytest.mark.parametrize("header", ["bytes", "bytes */1", "items 0-9/10", "bytes 1-9/" + "9" * 40])
+def test_a_part_that_does_not_tell_where_it_begins(world: World, header: str) -> None:
+    world.storage_range = header
+    told = failure(world)
+    assert f"with Content-Range '{header}'" in told.reason and "from 0 on" in told.reason
+    assert len(world.asked("storage")) == 1
+
+
+def test_a_part_of_a_file_of_unknown_size(world: World) -> None:
+    size = world.files["Tiny-Q8_0.gguf"].stat().st_size
+    world.storage_range = f"bytes 0-{size - 1}/*"
+    assert found(world, replace(CHOICE, quant="Q8_0")).shape.file_bytes == size
+
+
+def test_a_storage_that_drips_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 KiB every 50 ms would take a minute for the first MiB; here it gets 0.5 s and 0.25 s."""
+    write_big_vocabulary(world)
+    monkeypatch.setattr(ranges, "GRACE_S", 0.5)
+    monkeypatch.setattr(ranges, "LEAST_BYTES_PER_S", 4 * 1024**2)
+    world.storage_drips = (1024, 0.05)
+    started = time.monotonic()
+    told = failure(world, replace(CHOICE, quant="BIG"))
+    assert time.monotonic() - started < 5
+    at, given = told.reason.split(" gave ")
+    assert at == world.storage_url and 0 < int(given.split(" of ")[0]) < 64 * 1024
+    assert "of the first 1048576 bytes of Tiny-BIG.gguf in " in given
+    assert given.endswith(" s, needs all of them in 0.8 s")
+    assert "check the network of this machine" in told.cure
+
+
+def test_a_storage_that_is_slow_but_steady_serves(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time grows with what is wanted: 3 MiB at some 5 MiB/s take longer than the grace."""
+    path = write_big_vocabulary(world)
+    monkeypatch.setattr(ranges, "GRACE_S", 0.2)
+    world.storage_drips = (256 * 1024, 0.05)
+    started = time.monotonic()
+    assert found(world, replace(CHOICE, quant="BIG")).shape == read_shape([path])
+    assert time.monotonic() - started > 0.4
+
+
+def test_attempts_end_with_the_time_that_is_allowed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it is over before the first one is."""
+    monkeypatch.setattr(ranges, "GRACE_S", -60.0)
+    world.storage_fails = [503] * 9
+    assert "in 1 attempt (last: HTTP 503)" in failure(world).reason
+    assert len(world.asked("storage")) == 1
+
+
+def test_an_hour_is_never_spent_on_a_header() -> None:
+    """The first MiB is given up within a minute, 64 MiB, which no header exceeds, in 20."""
+    allowed = [ranges.GRACE_S + mib * 1024**2 / ranges.LEAST_BYTES_PER_S for mib in (1, 64)]
+    assert allowed[0] < 60 and allowed[1] < 20 * 60
 
 
 def test_headers_of_a_large_model_take_less_than_16_mib(world: World, tmp_path: Path) -> None:
@@ -101,6 +173,15 @@ def test_a_file_of_another_size_than_listed(world: World, tmp_path: Path) -> Non
     told = failure(world, replace(CHOICE, quant="Q8_0"))
     assert "Tiny-Q8_0.gguf is 4096 bytes long in the Hub's storage" in told.reason
     assert f"needs the {listed} of its listing" in told.reason
+
+
+def test_a_whole_file_of_another_size_than_listed(world: World, tmp_path: Path) -> None:
+    world.ignores_range = True
+    shorter = tmp_path / "shorter.gguf"
+    shorter.write_bytes(world.files["Tiny-Q8_0.gguf"].read_bytes()[:4096])
+    world.signed = _AlwaysShort(str(shorter))
+    told = failure(world, replace(CHOICE, quant="Q8_0"))
+    assert "Tiny-Q8_0.gguf is 4096 bytes long in the Hub's storage" in told.reason
 
 
 class _AlwaysShort(dict[str, tuple[str, int]]):
