@@ -25,7 +25,9 @@ def note_on(machine: Machine, catalog: Catalog, asked: Wanted, settled: Wanted) 
 
 
 def next_better(machine: Machine, catalog: Catalog, asked: Wanted, chosen: Wanted) -> str | None:
-    """What more RAM would let run, as "+64 GiB RAM → minimax-m2.7 UD-Q4_K_M".
+    """What more RAM would let run, as "+64 GB RAM → minimax-m2.7 UD-Q4_K_M".
+
+    GB as modules are sold by it: of 2**30 bytes (JEDEC JESD100B), so that the number is one to buy.
 
     It is what the wishes that were `asked` would choose then, by the catalog's estimates: the least
     RAM that brings anything better than what is `chosen` now; and where that is a better quant of
@@ -40,7 +42,7 @@ def next_better(machine: Machine, catalog: Catalog, asked: Wanted, chosen: Wante
         found = _best(_with_ram(machine, more_gib), catalog, asked, better)
         if found is None or (steps and found.name == chosen.model):
             continue
-        steps.append(f"+{more_gib} GiB RAM → {found.label}")
+        steps.append(f"+{more_gib} GB RAM → {found.label}")
         if found.name != chosen.model:
             break
     return ", ".join(steps) or None

@@ -17,7 +17,7 @@ from tests.unit.plans import machine
 
 CATALOG = catalog.load()
 AUTO = Wanted(model="auto")
-STEP = re.compile(r"\+(\d+) GiB RAM → (\S+ \S+)")
+STEP = re.compile(r"\+(\d+) GB RAM → (\S+ \S+)")
 NOTE = re.compile(
     r"(?P<label>\S+ \S+) is the best of the catalog(?: in (?P<quant>\S+))? that fits here"
     r"(?:; the next better: (?P<better>.+))?\."
