@@ -8,6 +8,7 @@ where they are too small even for that. A driver and a reboot that make answers 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from boxwright.catalog import Catalog
 from boxwright.machine import Machine
@@ -18,13 +19,14 @@ from boxwright.plan.on_host import is_free, preferable
 from boxwright.plan.place import place
 from boxwright.plan.placement import CLEARLY_FASTER, Placed
 from boxwright.plan.results import Speed
-from boxwright.plan.sizes import LEAST_CONTEXT, leaves_ubatch, usual_ubatch
+from boxwright.plan.sizes import DEFAULT_UBATCH, LEAST_CONTEXT, leaves_ubatch, usual_ubatch
 from boxwright.plan.speed_decode import host_speed
 from boxwright.plan.wanted import Wanted
 from boxwright.shapes import ModelShape
 
 MIB = 1024**2
-LEAST_MIB = 2048  # what a card is to hold beside weights before its size is a question at all
+LEAST_MIB = 2048  # what a card is to hold beside weights before its size is a question at all,
+LEAST_FOR = 1024  # with a physical batch of so many tokens or less; buffers grow with larger ones
 
 
 def decide(
@@ -43,7 +45,7 @@ def decide(
     )
     sizes_given = wanted.server_context > 0 and not leaves_ubatch(wanted)
     chosen = fewer.decide(steady, catalog, sized, shape, chosen, sizes_given)
-    if not _worth_asking(steady, catalog, shape, chosen.used):
+    if not _worth_asking(steady, catalog, sized, shape, chosen.used):
         return chosen
     # a context that is left to the plan may become as large as the model was trained with
     largest = max(shape.context_train * wanted.server_parallel, sized.server_context)
@@ -55,12 +57,18 @@ def decide(
 
 
 def _worth_asking(
-    machine: Machine, catalog: Catalog, shape: ModelShape, cards: tuple[UsedCard, ...]
+    machine: Machine,
+    catalog: Catalog,
+    wanted: Wanted,
+    shape: ModelShape,
+    cards: tuple[UsedCard, ...],
 ) -> bool:
     """Whether a card is hardly faster than the host's memory, or all are small: few ever are."""
     experts = sum(layer.expert_bytes for layer in shape.layers)
     kept_mib = (shape.file_bytes - experts) / MIB
-    if sum((card.vram_mib or 0) - LEAST_MIB for card in cards) < kept_mib:
+    least_mib = LEAST_MIB * max(wanted.server_ubatch / LEAST_FOR, 1)
+    small = sum((card.vram_mib or 0) - least_mib for card in cards) < kept_mib
+    if small or wanted.server_moe_cache_mib:
         return True
     host_gb_s = host_speed(machine, catalog.speed).gb_s
     return any(fewer.decode_gb_s(card, catalog) < 2 * host_gb_s for card in cards)
@@ -80,8 +88,7 @@ def _reason(
     if not (isinstance(placed, Placed) and isinstance(alone, Placed) and alone.fits):
         return None
     if not placed.fits:
-        one = len(chosen.used) == 1
-        return f"{'it is' if one else 'they are'} too small for any of this model"
+        return _too_small(machine, catalog, wanted, shape, chosen)
     filled = replace(wanted, server_context=context)
     with_them = speed.predict(machine, catalog, filled, shape, placed.layout, chosen.used)
     without = speed.predict(machine, catalog, filled, shape, alone.layout, ())
@@ -90,6 +97,22 @@ def _reason(
         return None
     them, they = ("it", "it is") if len(chosen.used) == 1 else ("them", "they are")
     return f"this host decodes faster without {them}, which makes up for what {they} faster at"
+
+
+def _too_small(
+    machine: Machine, catalog: Catalog, wanted: Wanted, shape: ModelShape, chosen: Cards
+) -> str:
+    """What the cards have no room for: a wish that could be smaller, or any of the model."""
+    they = "it is" if len(chosen.used) == 1 else "they are"
+    smaller: dict[str, Any] = {"server_moe_cache_mib": None, "server_ubatch": DEFAULT_UBATCH}
+    for option, value in smaller.items():
+        given = getattr(wanted, option)
+        if not given or given <= (value or 0):
+            continue
+        found = place(machine, catalog, replace(wanted, **{option: value}), shape, chosen)
+        if isinstance(found, Placed) and found.fits:
+            return f"{they} too small for this model with {option} = {given}, not with less"
+    return f"{they} too small for any of this model"
 
 
 def _reads_faster(before: Speed | None, after: Speed | None, wanted: Wanted) -> bool:

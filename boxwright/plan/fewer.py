@@ -53,7 +53,9 @@ def decide(
     that has no room, or where nothing gets slower and something faster; and only for room where
     sizes were not `sizes_given`, since the plan then makes them as large as all cards allow.
     """
-    if len({(card.kind.id, card.vram_mib, speed.bus_gb_s(card.gpu)) for card in chosen.used}) < 2:
+    kinds = {(card.kind.id, card.vram_mib, speed.bus_gb_s(card.gpu)) for card in chosen.used}
+    equal = len(kinds) < 2
+    if equal and not (sizes_given and _enough(chosen.used, shape)):
         return chosen
 
     def attempt(cards: Used) -> _Tried:
@@ -66,7 +68,7 @@ def decide(
     every = best = attempt(chosen.used)
     if every.fits and not sizes_given:
         return chosen
-    for cards in fewer(chosen.used, catalog):
+    for cards in _enough(chosen.used, shape) if equal else fewer(chosen.used, catalog):
         if every.speed is not None:
             needed = KEPT * every.speed.decode_tok_s[1]
             if _at_best(machine, catalog, wanted, shape, cards) < needed:
@@ -92,6 +94,15 @@ def fewer(cards: Used, catalog: Catalog) -> list[Used]:
         for least in sorted({worth(card) for card in cards})[:-1]:
             found[tuple(card for card in cards if worth(card) > least)] = None
     return list(found)[:TRIED]
+
+
+def _enough(cards: Used, shape: ModelShape) -> list[Used]:
+    """Of equal cards as many as may hold all of a model, or one more, where several are left.
+
+    A single one costs decode too little to be missed for anything else.
+    """
+    least = -(-(shape.file_bytes - shape.skipped_bytes) // max(int(_vram(cards[0])) * MIB, 1))
+    return [cards[:count] for count in (least, least + 1) if 0 < count < len(cards) - 1]
 
 
 def _at_best(

@@ -97,6 +97,31 @@ def test_a_card_is_no_worse_for_layers_that_the_host_decodes_faster() -> None:
     assert [card.gpu.pci for card in left.used] == ["0000:02:00.0"]
 
 
+@pytest.mark.parametrize(
+    ("count", "model", "wishes", "work"),
+    [
+        (2, "qwen3-30b", {}, 2),  # a single card costs hardly anything
+        (4, "qwen3-30b", {}, 1),
+        (16, "qwen3-30b", {}, 1),
+        (16, "gpt-oss-120b", {}, 3),  # 61 GiB
+        (16, "qwen3-30b", {"server_context": 131072, "server_cache_type": "f16"}, 2),  # 12 GiB
+        (2, "gpt-oss-120b", {}, 2),
+        (3, "gpt-oss-120b", {}, 3),
+        (16, "qwen3-30b", {"gpu_count": 16}, 16),
+        (16, "qwen3-30b", {"server_context": 0}, 16),
+        (16, "qwen3-30b", {"server_ubatch": 0}, 16),
+    ],
+)
+def test_of_many_equal_cards_those_get_work_that_a_model_needs(
+    count: int, model: str, wishes: dict[str, Any], work: int
+) -> None:
+    made = planned(box(*[RTX_3090] * count), shape_of(model), **wishes)
+    assert made.refusal is None and len(used(made)) == work
+    assert any("left without work" in one for one in made.warnings) == (work < count)
+    every = planned(box(*[RTX_3090] * count), shape_of(model), **{**wishes, "gpu_count": count})
+    assert speeds(made)[0] >= speeds(every)[0] and speeds(made)[1] >= 0.99 * speeds(every)[1]
+
+
 def test_where_the_context_is_left_to_the_plan_all_cards_hold_it() -> None:
     both = planned(box(RTX_3060, RTX_3090), tiny(), server_context=0)
     alone = planned(box(RTX_3090), tiny(), server_context=0)

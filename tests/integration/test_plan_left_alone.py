@@ -166,3 +166,31 @@ def test_a_card_too_small_for_anything_is_left_alone_unless_it_is_asked_for() ->
     assert any("too small" in note for note in made.warnings)
     asked = planned(on, qwen35_122b(), server_placement="cpu-moe")
     assert asked.refusal is not None and "set server_placement to auto" in asked.refusal.cure
+
+
+@pytest.mark.parametrize(
+    ("wishes", "said"),
+    [
+        ({"server_moe_cache_mib": 8192}, "server_moe_cache_mib = 8192, not with less"),
+        ({"server_ubatch": 16384}, "server_ubatch = 16384, not with less"),
+        ({"server_ubatch": 65536}, "server_ubatch = 65536, not with less"),
+    ],
+)
+def test_more_vram_does_not_turn_a_plan_into_a_refusal(wishes: dict[str, Any], said: str) -> None:
+    """A wish that a card has no room for leaves it alone, as it does a smaller card."""
+    wishes = {"server_cache_type": "f16", "server_ubatch": 1, **wishes}
+    alone = 0
+    for vram_mib in (4096, 8192, 8704, 12288, 16384, 24576, 49152, 98304):
+        cards = [gpu("0000:02:00.0", "10de:1b80", vram_mib=vram_mib)]
+        on = machine("xeon", memory={"total_mib": 256000}, gpus=cards)
+        made = planned(on, qwen35_122b(), **wishes)
+        assert made.refusal is None, (vram_mib, made.refusal)
+        if not (made.memory and made.memory.devices):
+            alone += 1
+            assert any(said in note or "any of this model" in note for note in made.warnings)
+            free = {**wishes, "server_moe_cache_mib": None, "server_ubatch": 512}
+            usual = planned(on, qwen35_122b(), **free)
+            assert bool(usual.memory and usual.memory.devices) == any(
+                said in note for note in made.warnings
+            )
+    assert 0 < alone < 8
