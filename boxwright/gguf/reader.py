@@ -1,9 +1,9 @@
 """The `gguf` package's reader, bounded: it never leaves the header, whatever the file claims.
 
-The package's own reader makes several arrays per tensor and per token of the vocabulary (seconds
-for 250,000 tokens), maps every tensor's weights, and lets slices that run past the end come out
-short. Here arrays are only looked at or, for strings, stepped over, weights are never touched, and
-each access is checked against the bytes that are really there.
+The package's own reader makes several arrays per token of the vocabulary (seconds for 250,000
+tokens), maps every tensor's weights, and lets slices that run past the end come out short. Here
+arrays are only looked at or, for strings, stepped over, weights are never touched, and each access
+is checked against the bytes that are really there.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from boxwright.gguf.errors import GgufError, GgufTruncated
 # The largest real headers (262,144 tokens with merges) take some 16 MiB.
 MAX_HEADER_BYTES = 64 * 1024**2
 MAX_KEYS = 16_384
-MAX_TENSORS = 100_000
+MAX_TENSORS = 16_384  # the largest models have some 2000
 MAX_KEY_BYTES = 2**16 - 1  # of a key's name, says the format's description (docs/gguf.md of ggml)
 MAX_DIMENSIONS = 4  # GGML_MAX_DIMS in ggml/include/ggml.h
 MAX_NAME_BYTES = 63  # GGML_MAX_NAME less the zero that ends a name (ggml/src/gguf.cpp)
 # Elements and bytes of one block by type number; Q2_0 (42) came after the package's 0.19.
 BLOCKS = {int(kind): size for kind, size in GGML_QUANT_SIZES.items()} | {42: (64, 18)}
 
-LENGTH, COUNT = struct.Struct("<Q"), struct.Struct("<I")
+LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ class HeaderReader(GGUFReader):
         return np.frombuffer(self.data.data, dtype, int(count), offset)
 
     def _get_str(self, offset: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
-        """The name of a key; other texts are not read by this."""
+        """The name of a key or a tensor; other texts are not read by this."""
         length = self._get(offset, np.uint64)
         name = self._get(offset + 8, np.uint8, int(length[0]))
         if len(name) > MAX_KEY_BYTES or not bytes(name).isascii():
             raise GgufError(
-                f"has a key with a name of {len(name)} bytes, needs ASCII, {MAX_KEY_BYTES} at most"
+                f"holds a name of {len(name)} bytes, needs ASCII, {MAX_KEY_BYTES} at most"
             )
         return length, name
 
@@ -141,51 +141,41 @@ class HeaderReader(GGUFReader):
     def _build_tensor_info(self, offs: int, count: int) -> tuple[int, list[ReaderField]]:
         if count > MAX_TENSORS:
             raise GgufError(f"claims {count} tensors, needs at most {MAX_TENSORS}")
-        for _ in range(int(count)):
-            offs = self._read_tensor(offs)
-        return offs, []
+        end, fields = super()._build_tensor_info(offs, count)
+        return int(end), fields
 
-    def _read_tensor(self, start: int) -> int:
-        """List one tensor; where its description ends."""
-        data = self.data.data
-        self._check(start, start + LENGTH.size)
-        length = int(LENGTH.unpack_from(data, start)[0])
+    def _get_tensor_info_field(self, orig_offs: int) -> ReaderField:
+        length = int(self._get(orig_offs, np.uint64)[0])
         if length > MAX_NAME_BYTES:
             raise GgufError(
                 f"holds a tensor with a name of {length} bytes, needs at most {MAX_NAME_BYTES},"
                 " as llama.cpp does"
             )
-        after_name = start + LENGTH.size + length
-        self._check(start, after_name + COUNT.size)
-        name = bytes(data[start + LENGTH.size : after_name]).decode("utf-8")
-        dimensions = int(COUNT.unpack_from(data, after_name)[0])
-        if not name or not 0 < dimensions <= MAX_DIMENSIONS:
-            raise GgufError(
-                f"holds a tensor {name!r} of {dimensions} dimensions, needs a name and 1 to"
-                f" {MAX_DIMENSIONS} dimensions"
-            )
-        rest = struct.Struct(f"<{dimensions}QIQ")
-        end = after_name + COUNT.size + rest.size
-        self._check(start, end)
-        *shape, kind, offset = rest.unpack_from(data, after_name + COUNT.size)
-        self.listed.append(_tensor(name, tuple(shape), kind, offset))
-        return end
+        return super()._get_tensor_info_field(orig_offs)
 
     def _build_tensors(self, start_offs: int, fields: list[ReaderField]) -> None:
-        """Check where the tensors lie, without a look at their weights."""
+        """What the header says of each tensor, without a look at its weights."""
         expected, alignment = 0, int(self.alignment)
-        for tensor in self.listed:
+        for field in fields:
+            tensor = _tensor(field)
             if tensor.offset != expected:  # llama.cpp refuses it too (ggml/src/gguf.cpp)
                 raise GgufError(
                     f"puts tensor {tensor.name!r} at {tensor.offset}, needs it at {expected},"
                     " right after the one before"
                 )
             expected += -(-tensor.size_bytes // alignment) * alignment
+            self.listed.append(tensor)
 
 
-def _tensor(name: str, shape: tuple[int, ...], kind: int, offset: int) -> Tensor:
-    if 0 in shape:
-        raise GgufError(f"holds a tensor {name!r} of dimensions {list(shape)}, needs all from 1 on")
+def _tensor(field: ReaderField) -> Tensor:
+    _, raw_name, _, dimensions, raw_type, offset = field.parts
+    name, shape = bytes(raw_name).decode("utf-8"), tuple(int(size) for size in dimensions)
+    kind = int(raw_type[0])
+    if not name or not 0 < len(shape) <= MAX_DIMENSIONS or 0 in shape:
+        raise GgufError(
+            f"holds a tensor {name!r} of dimensions {list(shape[:8])}, needs a name and 1 to"
+            f" {MAX_DIMENSIONS} dimensions from 1 on"
+        )
     elements = math.prod(shape)
     if kind not in BLOCKS:
         raise GgufError(
@@ -202,7 +192,7 @@ def _tensor(name: str, shape: tuple[int, ...], kind: int, offset: int) -> Tensor
         name=name,
         elements=elements,
         size_bytes=elements // block_elements * block_bytes,
-        offset=offset,
+        offset=int(offset[0]),
         rows=elements // shape[0],
         dimensions=shape,
     )
