@@ -1,4 +1,8 @@
-"""The published speeds at depth and of prompts, which judge and calibrate nothing."""
+"""The published speeds at depth and of prompts: no fit reads them.
+
+They are no blind test for prompts all the same: speed.yaml's constants of prompts were chosen with
+most of them in view.
+"""
 
 from __future__ import annotations
 

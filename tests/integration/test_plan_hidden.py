@@ -8,7 +8,7 @@ import pytest
 
 from boxwright.machine import Machine
 from boxwright.shapes import ModelShape
-from tests.integration.test_plan_several import OPTION, accepted, box, cured
+from tests.integration.test_plan_several import OPTION, box, cured, told_and_accepted
 from tests.unit.plans import PASCAL, gpu, machine, minimax_m2, planned, qwen35_122b, tiny
 
 
@@ -50,11 +50,7 @@ def test_what_a_wrong_option_hid_is_told_with_it(
     shape: ModelShape, ram_mib: int, cards: int, free_mib: int, wishes: dict[str, Any],
     named: tuple[str, ...],
 ) -> None:  # fmt: skip
-    made = planned(box(ram_mib, cards, free_mib), shape, **wishes)
-    assert made.refusal is not None
-    for words in named:
-        assert words in made.refusal.reason
-    accepted(made, shape, ram_mib, cards, free_mib, wishes)
+    told_and_accepted(named, shape, ram_mib, cards, free_mib, wishes)
 
 
 @pytest.mark.parametrize(

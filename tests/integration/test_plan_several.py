@@ -99,6 +99,14 @@ def test_the_first_cure_is_accepted_as_a_whole(
     shape: ModelShape, ram_mib: int, cards: int, free_mib: int, wishes: dict[str, Any],
     named: tuple[str, ...],
 ) -> None:  # fmt: skip
+    told_and_accepted(named, shape, ram_mib, cards, free_mib, wishes)
+
+
+def told_and_accepted(
+    named: tuple[str, ...], shape: ModelShape, ram_mib: int, cards: int, free_mib: int,
+    wishes: dict[str, Any],
+) -> None:  # fmt: skip
+    """The refusal names all of these, and each of its cures is accepted as a whole."""
     made = planned(box(ram_mib, cards, free_mib), shape, **wishes)
     assert made.refusal is not None
     for words in named:
